@@ -1,0 +1,112 @@
+"""The strings of ``.modinfo``, and the record they make (linux include/linux/module.h).
+
+A section holds NUL-terminated ``key=value`` strings in build order; keys may
+repeat. The same strings, each with the module's name before it, stand in
+modules.builtin.modinfo for code that is part of the kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from polymod.model.files import BuiltFor, Dependency, DependencyKind, Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    #: Every key with its values, both in the order of the section.
+    Info = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelVersion(BuiltFor):
+    """``vermagic`` as it stands (its blank at the end too), its release, its other words."""
+
+    vermagic: str
+    release: str
+    flags: tuple[str, ...]
+
+
+def parse(section: bytes) -> Info:
+    """The keys and values of a ``.modinfo`` section; bytes outside UTF-8 are kept (PEP 383).
+
+    A string without ``=`` is a key with an empty value, as kmod reads it.
+    """
+    info: Info = {}
+    for text in section.decode("utf-8", "surrogateescape").split("\0"):
+        if text:
+            key, _, value = text.partition("=")
+            if key in info:
+                info[key].append(value)
+            else:
+                info[key] = [value]
+    return info
+
+
+def first(info: Mapping[str, list[str]], key: str) -> str | None:
+    """The first value of a key, None where the module has none."""
+    values = info.get(key)
+    return values[0] if values else None
+
+
+def kernel_version(info: Mapping[str, list[str]]) -> KernelVersion | None:
+    """What ``vermagic`` says (linux include/linux/vermagic.h), None without one."""
+    vermagic = first(info, "vermagic")
+    if vermagic is None:
+        return None
+    found = _versions.get(vermagic)
+    if found is None:
+        release, *flags = vermagic.split() or [""]
+        found = KernelVersion(vermagic, release, tuple(flags))
+        if len(_versions) < 1024:
+            _versions[vermagic] = found
+    return found
+
+
+_versions: dict[str, KernelVersion] = {}
+
+
+def dependencies(info: Mapping[str, list[str]]) -> tuple[Dependency, ...]:
+    """``depends``, then ``softdep`` and ``weakdep``, each in the order of the file."""
+    found = [
+        Dependency(name, DependencyKind.MODULE)
+        for value in info.get("depends", ())
+        for name in value.split(",")
+        if name
+    ]
+    for value in info.get("softdep", ()):
+        found += soft_dependencies(value)
+    for value in info.get("weakdep", ()):
+        found += [Dependency(name, DependencyKind.WEAK) for name in value.split()]
+    return tuple(found)
+
+
+def soft_dependencies(text: str) -> Iterable[Dependency]:
+    """The modules of ``pre: a b post: c``; words before either mark mean nothing.
+
+    See modprobe.d(5) and kmod libkmod/libkmod-config.c.
+    """
+    kind: DependencyKind | None = None
+    for word in text.split():
+        if word == "pre:":
+            kind = DependencyKind.SOFT_PRE
+        elif word == "post:":
+            kind = DependencyKind.SOFT_POST
+        elif kind is not None:
+            yield Dependency(word, kind)
+
+
+def parameters(info: Mapping[str, list[str]]) -> tuple[Parameter, ...]:
+    """``parm`` and ``parmtype`` paired by name, in the order of first mention."""
+    types, texts = info.get("parmtype"), info.get("parm")
+    if not types and not texts:
+        return ()
+    found: dict[str, list[str | None]] = {}
+    for column, values in ((0, types), (1, texts)):
+        for value in values or ():
+            name, colon, rest = value.partition(":")
+            entry = found.setdefault(name, [None, None])
+            if colon and entry[column] is None:
+                entry[column] = rest
+    return tuple(Parameter(name, *entry) for name, entry in found.items())

@@ -1,0 +1,5 @@
+"""``python -m polymod``."""
+
+from polymod.cli import main
+
+main()

@@ -1,0 +1,19 @@
+"""The command line. `main` is the console script; everything else loads on demand."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run ``polymod`` with the arguments of this process and exit."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"] or arguments == ["-V"]:
+        # Asked by scripts and package tests in loops; it needs none of the rest.
+        from polymod.version import __version__
+
+        sys.stdout.write(f"polymod {__version__}\n")
+        return
+    from polymod.cli.app import run
+
+    sys.exit(run(arguments))

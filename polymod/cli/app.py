@@ -1,0 +1,101 @@
+"""The program: the group of verbs, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from polymod.cli.options import GLOBAL_OPTIONS
+from polymod.errors import ExitCode, PolymodError
+from polymod.verbs import VERBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polymod.verbs import Verb
+
+
+class Program(click.Group):
+    """``polymod`` itself. Only the verb that runs is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb.name for verb in _verbs()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for verb in VERBS:
+            if verb.name == cmd_name:
+                return _load(verb)
+        for verb in _verbs():
+            if verb.name == cmd_name:
+                return _load(verb)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs out of the table, importing none of them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb.name, verb.help) for verb in _verbs()])
+
+
+def _verbs() -> tuple[Verb, ...]:
+    from polymod.plugins import shared
+
+    names = {verb.name for verb in VERBS}
+    return (*VERBS, *(verb for verb in shared().commands() if verb.name not in names))
+
+
+def _load(verb: Verb) -> click.Command:
+    module, _, name = verb.target.partition(":")
+    command: click.Command = getattr(import_module(module), name)
+    return command
+
+
+EPILOG = """\b
+Exit codes: 0 done or yes, 1 no, 2 usage, 3 failed, 4 not found, 5 needs
+privilege, 6 unsupported, 7 malformed file, 8 refused by policy, 9 reboot or
+approval needed, 10 some of several failed.
+
+\b
+Example:
+  polymod scan /lib/modules --output ndjson
+"""
+
+program = Program(
+    "polymod",
+    help="Read, compare and manage the kernel modules of any operating system.",
+    epilog=EPILOG,
+    params=GLOBAL_OPTIONS(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code; every error ends here."""
+    from polymod.cli.options import fatal
+
+    try:
+        # What a verb returns is its exit code (None: done).
+        result = program.main(args=list(arguments), prog_name="polymod", standalone_mode=False)
+        sys.stdout.flush()
+    except PolymodError as error:
+        return fatal(error, arguments)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("polymod: interrupted\n")
+        return 130
+    except BrokenPipeError:
+        # The reader had enough; what Python would flush at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except OSError as error:
+        from polymod.errors import from_os_error
+
+        return fatal(from_os_error(error, "standard output", writing=True), arguments)
+    return int(result) if isinstance(result, int) else int(ExitCode.OK)

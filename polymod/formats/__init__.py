@@ -1,0 +1,1 @@
+"""Readers of container formats that several backends share."""

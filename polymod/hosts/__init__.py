@@ -1,0 +1,1 @@
+"""Hosts: where polymod looks and acts."""

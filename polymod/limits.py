@@ -1,0 +1,36 @@
+"""The bounds that keep hostile input cheap, all in one place.
+
+Sizes are bytes. They are generous against everything that Debian's, Fedora's
+and FreeBSD's kernels ship; whoever needs more can raise one for the process.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: One read, and the whole of a decompressed stream, never exceeds this.
+READ_WINDOW: int = 64 << 20
+
+#: Entries in an ELF section header table (the format allows 2**32).
+ELF_SECTIONS: Final = 65536
+
+#: Symbols read from one file; Linux's largest module has some 60,000.
+SYMBOLS: Final = 1_000_000
+
+#: Values of one module's own information section.
+MODINFO_BYTES: Final = 4 << 20
+
+#: A text configuration or index file; Debian's modules.alias is 1.5 MB.
+TEXT_FILE: Final = 64 << 20
+
+#: Symbolic links followed while one path is resolved (Linux: MAXSYMLINKS).
+SYMLINKS: Final = 40
+
+#: Directories nested below a scanned path.
+WALK_DEPTH: Final = 128
+
+#: Nested structures in signatures, dependency recursion and the like.
+NESTING: Final = 64
+
+#: One path; Linux's PATH_MAX is 4,096.
+PATH: Final = 1 << 16
