@@ -25,11 +25,11 @@ _HOMES = {
     ),
     "hookspecs": "hookimpl",
     "model.answers": (
-        "BackendInfo DependencyStep Finding IndexFile ModuleError Presence Relation"
-        " Resolution Severity"
+        "BackendInfo DependencyStep Finding IndexFile Presence Relation Resolution Severity"
     ),
     "model.base": "Gap Origin Record Why",
     "model.changes": "ChangeRequest Plan Step StepOutcome StepResult",
+    "model.failures": "ModuleError",
     "model.files": (
         "Architecture BuiltFor Compression Dependency DependencyKind Format ModuleFile"
         " Parameter Provided Signature SignatureStatus Symbol"

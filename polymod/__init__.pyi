@@ -37,7 +37,6 @@ from polymod.model.answers import BackendInfo as BackendInfo
 from polymod.model.answers import DependencyStep as DependencyStep
 from polymod.model.answers import Finding as Finding
 from polymod.model.answers import IndexFile as IndexFile
-from polymod.model.answers import ModuleError as ModuleError
 from polymod.model.answers import Presence as Presence
 from polymod.model.answers import Relation as Relation
 from polymod.model.answers import Resolution as Resolution
@@ -51,6 +50,7 @@ from polymod.model.changes import Plan as Plan
 from polymod.model.changes import Step as Step
 from polymod.model.changes import StepOutcome as StepOutcome
 from polymod.model.changes import StepResult as StepResult
+from polymod.model.failures import ModuleError as ModuleError
 from polymod.model.files import Architecture as Architecture
 from polymod.model.files import BuiltFor as BuiltFor
 from polymod.model.files import Compression as Compression

@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 
     from polymod.backend import Backend, Edge, Indexer, Inventory
     from polymod.hosts.base import Host
-    from polymod.model.answers import (
-        DependencyStep,
-        Finding,
-        IndexFile,
-        ModuleError,
-        Resolution,
-    )
+    from polymod.model.answers import DependencyStep, Finding, IndexFile, Resolution
+    from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
 
 

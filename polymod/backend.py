@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from polymod.hosts.base import Host
-    from polymod.model.answers import DependencyStep, Finding, IndexFile, ModuleError, Resolution
+    from polymod.model.answers import DependencyStep, Finding, IndexFile, Resolution
     from polymod.model.changes import ChangeRequest, Step, StepResult
+    from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
     from polymod.source import ByteSource
 

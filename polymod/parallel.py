@@ -8,6 +8,7 @@ one process is asked for, the work is done here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import struct
@@ -23,6 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LENGTH = struct.Struct("<Q")
+_PIPE_BYTES = 1 << 19
 
 
 class WorkerDied(PolymodError):
@@ -70,6 +72,7 @@ class _Worker:
     def __init__(self, work: Callable[[list[T]], R], others: list[_Worker]) -> None:
         request_out, request_in = os.pipe()
         answer_out, answer_in = os.pipe()
+        _widen(answer_in)
         self.request, self.answer = request_in, answer_out
         self.pid = os.fork()
         if self.pid == 0:
@@ -207,6 +210,18 @@ def _serve(work: Callable[[list[T]], R], requests: int, answers: int) -> None:
             _send(answers, answer)
         except BrokenPipeError:
             return
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold a whole answer, so that a child need not wait to be read.
+
+    fcntl(2), F_SETPIPE_SZ; refused for users over their limit, and unknown outside Linux.
+    """
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _send(descriptor: int, value: object) -> None:

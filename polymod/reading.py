@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from polymod.backend import Claim, FileFormat
     from polymod.hosts.base import Host
-    from polymod.model.answers import ModuleError
+    from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
     from polymod.plugins import Plugins
     from polymod.source import ByteSource
@@ -157,7 +157,7 @@ def digests(source: ByteSource, names: Sequence[str]) -> dict[str, str]:
 
 def as_record(error: PolymodError, path: str | None = None, host: str | None = None) -> ModuleError:
     """The error as a record (kind ``error``)."""
-    from polymod.model.answers import ModuleError
+    from polymod.model.failures import ModuleError
 
     return ModuleError(
         code=error.code,

@@ -15,70 +15,106 @@ from typing import TYPE_CHECKING
 from polymod.model.base import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Plain = dict[str, object]
 
-_plans: dict[type, tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]] = {}
+
+class _Shape:
+    """How one record class is taken apart: its keys, and a fast way to its values."""
+
+    def __init__(self, cls: type) -> None:
+        names = [f.name for f in dataclasses.fields(cls)]
+        start: tuple[str, ...] = ()
+        self.first: tuple[object, ...] = ()
+        if issubclass(cls, Record):
+            names.remove("gaps")
+            names.append("gaps")
+            start, self.first = ("kind",), (cls.kind,)
+        self.names = (*start, *names)
+        self.is_record = bool(start)
+        self._get = attrgetter(*names) if names else None
+        self._single = len(names) == 1
+        #: ``{"kind": `` and so on: what stands before each value in JSON.
+        self.keys = tuple(
+            f"{', ' if at else '{'}{json.dumps(name)}: " for at, name in enumerate(self.names)
+        )
+
+    def values(self, item: object) -> tuple[object, ...]:
+        """The values in the order of `names`."""
+        if self._get is None:
+            return self.first
+        found = self._get(item)
+        return (*self.first, found) if self._single else self.first + found
+
+
+_shapes: dict[type, _Shape] = {}
+
+
+def _shape(cls: type) -> _Shape:
+    if not dataclasses.is_dataclass(cls):
+        raise TypeError(f"{cls.__name__} is not a record")
+    made = _shapes[cls] = _Shape(cls)
+    return made
 
 
 def field_names(cls: type) -> tuple[str, ...]:
-    """The keys of a record class in output order, without ``kind``."""
-    names = [f.name for f in dataclasses.fields(cls)]
-    if issubclass(cls, Record):
-        names.remove("gaps")
-        names.append("gaps")
-    return tuple(names)
-
-
-def _plan(cls: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]:
-    names = field_names(cls)
-    getter: Callable[[object], tuple[object, ...]]
-    if len(names) > 1:
-        getter = attrgetter(*names)
-    elif names:
-        single = attrgetter(names[0])
-
-        def getter(item: object) -> tuple[object, ...]:
-            return (single(item),)
-    else:
-
-        def getter(_: object) -> tuple[object, ...]:
-            return ()
-
-    if issubclass(cls, Record):
-        kind, inner = cls.kind, getter
-        names = ("kind", *names)
-
-        def getter(item: object) -> tuple[object, ...]:
-            return (kind, *inner(item))
-
-    _plans[cls] = names, getter
-    return names, getter
+    """The keys of a record class in output order, ``kind`` included where it has one."""
+    return (_shapes.get(cls) or _shape(cls)).names
 
 
 def to_dict(item: object) -> Plain:
     """The keys of one record or part; its parts stay objects (see `to_plain`).
 
-    Raises TypeError for anything that is no dataclass, as `json` expects it of
-    a ``default`` hook.
+    Raises TypeError for anything that is no dataclass.
     """
     cls = type(item)
-    plan = _plans.get(cls)
-    if plan is None:
-        if not dataclasses.is_dataclass(cls):
-            raise TypeError(f"{cls.__name__} is not a record")
-        plan = _plan(cls)
-    names, getter = plan
-    return dict(zip(names, getter(item), strict=True))
+    shape = _shapes.get(cls) or _shape(cls)
+    return dict(zip(shape.names, shape.values(item), strict=True))
 
 
-_encoder = json.JSONEncoder(default=to_dict, separators=(", ", ": "), check_circular=False)
+_encode = json.JSONEncoder(default=to_dict, check_circular=False).encode
+_text = json.encoder.encode_basestring_ascii
+
+# Architectures, signatures, gaps: the modules of one kernel share these objects,
+# so their text is made once. Keyed by identity, which holds as long as the
+# object is kept here with its text.
+_shared: dict[int, tuple[object, str]] = {}
+_SHARED_MOST = 4096
+_WORTH_SHARING = frozenset({"architectures", "built_for", "signatures", "gaps"})
 
 
 def to_json(item: object) -> str:
     """One line of JSON for a record, a part, or plain data holding such."""
-    return _encoder.encode(item)
+    cls = type(item)
+    shape = _shapes.get(cls)
+    if shape is None and isinstance(item, Record):
+        shape = _shape(cls)
+    if shape is None or not shape.is_record:
+        return _encode(item)
+    parts: list[str] = []
+    for name, key, value in zip(shape.names, shape.keys, shape.values(item), strict=True):
+        parts.append(key)
+        if value is None:
+            parts.append("null")
+        elif type(value) is str:
+            parts.append(_text(value))
+        elif value == ():
+            parts.append("[]")
+        elif name in _WORTH_SHARING:
+            parts.append(_shared_json(value))
+        else:
+            parts.append(_encode(value))
+    parts.append("}")
+    return "".join(parts)
+
+
+def _shared_json(value: object) -> str:
+    found = _shared.get(id(value))
+    if found is not None:
+        return found[1]
+    text = _encode(value)
+    if len(_shared) < _SHARED_MOST:
+        _shared[id(value)] = value, text
+    return text
 
 
 def to_plain(item: object) -> object:

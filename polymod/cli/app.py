@@ -53,6 +53,9 @@ def _load(verb: Verb) -> click.Command:
     return command
 
 
+#: Set by the scripts of `polymod completion`; click then answers the shell instead.
+COMPLETE = "_POLYMOD_COMPLETE"
+
 EPILOG = """\b
 Exit codes: 0 done or yes, 1 no, 2 usage, 3 failed, 4 not found, 5 needs
 privilege, 6 unsupported, 7 malformed file, 8 refused by policy, 9 reboot or
@@ -77,8 +80,11 @@ def run(arguments: Sequence[str]) -> int:
     from polymod.cli.options import fatal
 
     try:
-        # What a verb returns is its exit code (None: done).
-        result = program.main(args=list(arguments), prog_name="polymod", standalone_mode=False)
+        if COMPLETE in os.environ:
+            program.main(prog_name="polymod", complete_var=COMPLETE)
+        # Not click's main: it answers a closed pipe with exit code 1.
+        with program.make_context("polymod", list(arguments)) as context:
+            result = program.invoke(context)  # a verb returns its exit code
         sys.stdout.flush()
     except PolymodError as error:
         return fatal(error, arguments)

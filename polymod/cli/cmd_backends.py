@@ -15,11 +15,10 @@ def backends(ctx: click.Context) -> int:
 
     What a backend cannot do comes with the reason.
     """
-    from polymod.cli.layouts import BACKENDS
     from polymod.inventory import describe_backends
     from polymod.plugins import shared
 
-    out = writer(settings(ctx), BACKENDS)
+    out = writer(settings(ctx), "BACKENDS")
     plugins = shared()
     with settings(ctx).connect() as machine:
         for info in describe_backends(machine.host, plugins):

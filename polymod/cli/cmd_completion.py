@@ -19,11 +19,11 @@ def completion(shell: str) -> int:
     For bash and zsh evaluate it in the start-up file; for fish write it to
     ~/.config/fish/completions/polymod.fish.
     """
-    from polymod.cli.app import program
+    from polymod.cli.app import COMPLETE, program
 
     script = get_completion_class(shell)
     if script is None:
         raise UsageError(f"no completion for {shell}")
-    made = script(program, {}, "polymod", "_POLYMOD_COMPLETE")
+    made = script(program, {}, "polymod", COMPLETE)
     sys.stdout.write(made.source() + "\n")
     return 0

@@ -27,12 +27,10 @@ def index(ctx: click.Context, release: str | None, outdir: str | None, check: bo
     Without RELEASE: the running kernel, or the only one below --root. The
     files are replaced all together; until then the old ones stay whole.
     """
-    from polymod.cli.layouts import FINDINGS, INDEX
-
     chosen = settings(ctx)
     if check and outdir:
         raise UsageError("--check writes nothing, so it takes no --outdir")
-    out = writer(chosen, FINDINGS if check else INDEX)
+    out = writer(chosen, "FINDINGS" if check else "INDEX")
     with chosen.connect() as machine:
         indexer = machine.indexer(release)
         if check:

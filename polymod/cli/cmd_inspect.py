@@ -49,11 +49,9 @@ def inspect(
     name without a slash that is no file is looked for among the modules of the
     kernel, those that are built into it included.
     """
-    from polymod.cli.layouts import INSPECT
-
     chosen = settings(ctx)
     digests = [name for name in (hashes or "").split(",") if name]
-    out = writer(chosen, INSPECT)
+    out = writer(chosen, "INSPECT")
     with chosen.connect() as machine:
         one = _Inspection(machine, kernel, symbols=symbols, hashes=digests)
         for name in inputs.paths(names, null=null):

@@ -25,9 +25,7 @@ def resolve(ctx: click.Context, aliases: tuple[str, ...], kernel: str | None) ->
     ALIAS is a modalias, a hardware or PNP id, or any other alias of the OS;
     the configuration's aliases count, and blocked modules are marked.
     """
-    from polymod.cli.layouts import RESOLVE
-
-    out = writer(settings(ctx), RESOLVE)
+    out = writer(settings(ctx), "RESOLVE")
     with settings(ctx).connect() as machine:
         for alias in aliases:
             found = machine.resolve(alias, release=kernel)

@@ -46,12 +46,11 @@ def scan(
     goes on. Links to directories are not followed. - reads paths from standard
     input.
     """
-    from polymod.cli.layouts import SCAN
     from polymod.scan import scan_parts
 
     chosen = settings(ctx)
     digests = [name for name in (hashes or "").split(",") if name]
-    out = writer(chosen, SCAN)
+    out = writer(chosen, "SCAN")
     progress = _Progress(chosen)
     with chosen.connect() as machine:
         reader = machine.reader(symbols=symbols, hashes=digests)

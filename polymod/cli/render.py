@@ -13,38 +13,16 @@ from typing import TYPE_CHECKING
 
 from polymod.cli.options import envelope_end, envelope_start, printable
 from polymod.errors import ExitCode
-from polymod.model.answers import ModuleError
+from polymod.model.failures import ModuleError
 from polymod.serialize import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from polymod.cli.layouts import Layout, Row
     from polymod.cli.options import Settings
     from polymod.errors import PolymodError
     from polymod.model.base import Record
-
-    Row = Sequence[object]
-
-
-class Layout:
-    """How one kind of record looks to people and in CSV.
-
-    `columns` are the headings, `row` the cells of a record. `widths` pads all
-    columns but the last, so that rows can be written as they come. `block`,
-    where given, replaces rows in tables.
-    """
-
-    def __init__(
-        self,
-        columns: Sequence[str],
-        row: Callable[[Record], Row],
-        widths: Sequence[int] = (),
-        block: Callable[[Record], str] | None = None,
-    ) -> None:
-        self.columns = tuple(columns)
-        self.row = row
-        self.widths = tuple(widths) or tuple(12 for _ in columns[1:])
-        self.block = block
 
 
 class Writer(ABC):
@@ -207,8 +185,8 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def writer(settings: Settings, layout: Layout) -> Writer:
-    """The writer for the form asked for."""
+def writer(settings: Settings, layout: str) -> Writer:
+    """The writer for the form asked for; `layout` names one in `polymod.cli.layouts`."""
     # Bytes outside UTF-8 came in by surrogateescape and go out the same way.
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
@@ -218,7 +196,8 @@ def writer(settings: Settings, layout: Layout) -> Writer:
             return NdjsonWriter(settings)
         case "json":
             return JsonWriter(settings)
-        case "csv":
-            return CsvWriter(settings, layout)
-        case _:
-            return TableWriter(settings, layout)
+        case form:
+            from polymod.cli import layouts
+
+            chosen: Layout = getattr(layouts, layout)
+            return CsvWriter(settings, chosen) if form == "csv" else TableWriter(settings, chosen)

@@ -124,19 +124,3 @@ class BackendInfo(Record):
     claim: str | None
     formats: tuple[str, ...]
     capabilities: Mapping[str, bool | str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModuleError(Record):
-    """An error as data (kind ``error``): one input failed, the others went on."""
-
-    kind: ClassVar[str] = "error"
-
-    code: str
-    message: str
-    path: str | None = None
-    host: str | None = None
-    offset: int | None = None
-    field: str | None = None
-    remedy: str | None = None
-    exit_code: int
