@@ -25,7 +25,8 @@ _HOMES = {
     ),
     "hookspecs": "hookimpl",
     "model.answers": (
-        "BackendInfo DependencyStep Finding IndexFile Presence Relation Resolution Severity"
+        "BackendInfo Dependant DependencyEdge DependencyStep Finding IndexFile Presence"
+        " Relation Resolution Severity"
     ),
     "model.base": "Gap Origin Record Why",
     "model.changes": "ChangeRequest Plan Step StepOutcome StepResult",

@@ -34,6 +34,8 @@ from polymod.errors import UsageError as UsageError
 from polymod.errors import WriteFailed as WriteFailed
 from polymod.hookspecs import hookimpl as hookimpl
 from polymod.model.answers import BackendInfo as BackendInfo
+from polymod.model.answers import Dependant as Dependant
+from polymod.model.answers import DependencyEdge as DependencyEdge
 from polymod.model.answers import DependencyStep as DependencyStep
 from polymod.model.answers import Finding as Finding
 from polymod.model.answers import IndexFile as IndexFile

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polymod.cli.options import GLOBAL_OPTIONS
-from polymod.errors import ExitCode, PolymodError
+from polymod.errors import ExitCode, PolymodError, UsageError
 from polymod.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ program = Program(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error ends here."""
-    from polymod.cli.options import fatal
+    from polymod.cli.options import fatal, report
 
     try:
         if COMPLETE in os.environ:
@@ -92,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
         return stop.exit_code
     except click.ClickException as error:
         error.show()
-        return int(ExitCode.USAGE)
+        return report(UsageError(error.format_message()), arguments)
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("polymod: interrupted\n")
         return 130

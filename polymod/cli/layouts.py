@@ -135,6 +135,8 @@ def _plain_row(*keys: str) -> Layout:
 
 
 DEPS = _plain_row("name", "relation", "presence", "options", "path")
+DEPENDANTS = _plain_row("name", "needs", "relation", "distance")
+EDGES = _plain_row("source", "target", "relation")
 RESOLVE = _plain_row("alias", "name", "source", "path")
 FINDINGS = _plain_row("severity", "rule", "subject", "message")
 INDEX = _plain_row("entries", "size", "changed", "path")

@@ -102,7 +102,14 @@ def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Comman
 
 
 def fatal(error: PolymodError, arguments: Sequence[str]) -> int:
-    """Tell an error that ended the run, in the form the arguments ask for; its exit code."""
+    """Tell an error that ended the run, to people and to machines; its exit code."""
+    code = report(error, arguments)
+    tell(error)
+    return code
+
+
+def report(error: PolymodError, arguments: Sequence[str]) -> int:
+    """Put an error that ended the run out as a record, where the arguments ask for such."""
     from polymod.reading import as_record
     from polymod.serialize import to_json
 
@@ -116,7 +123,6 @@ def fatal(error: PolymodError, arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except OSError:
         pass  # standard output is what failed, or nobody reads it: standard error remains
-    tell(error)
     return int(error.exit_code)
 
 

@@ -50,6 +50,36 @@ class DependencyStep(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dependant(Record):
+    """A module that needs another (kind ``dependant``), as ``deps --reverse`` finds it.
+
+    `needs` is the module on the way to `subject` that it needs directly, and
+    `distance` the number of such steps: 1 for those that need `subject` itself.
+    """
+
+    kind: ClassVar[str] = "dependant"
+
+    backend: str
+    subject: str
+    name: str
+    relation: str
+    needs: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyEdge(Record):
+    """One direct dependency (kind ``dependency_edge``): `source` needs `target`."""
+
+    kind: ClassVar[str] = "dependency_edge"
+
+    backend: str
+    source: str
+    target: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution(Record):
     """A module that serves an alias (kind ``resolution``), best first.
 
