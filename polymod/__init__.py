@@ -21,7 +21,7 @@ _HOMES = {
         "AmbiguousBackend CommandFailed DependencyCycle DependencyMissing ExitCode"
         " HostUnreachable IncompatibleModule MalformedModule ModuleInUse ModuleNotFound"
         " NotAModule PermissionRefused PlanFailed PluginFailed PolicyRefused PolymodError"
-        " UnreadableFile UnsupportedOperation UsageError WriteFailed"
+        " UnreadableFile UnsupportedOperation UsageError WorkerDied WriteFailed"
     ),
     "hookspecs": "hookimpl",
     "model.answers": (

@@ -31,6 +31,7 @@ from polymod.errors import PolymodError as PolymodError
 from polymod.errors import UnreadableFile as UnreadableFile
 from polymod.errors import UnsupportedOperation as UnsupportedOperation
 from polymod.errors import UsageError as UsageError
+from polymod.errors import WorkerDied as WorkerDied
 from polymod.errors import WriteFailed as WriteFailed
 from polymod.hookspecs import hookimpl as hookimpl
 from polymod.model.answers import BackendInfo as BackendInfo
@@ -71,3 +72,5 @@ from polymod.serialize import to_json as to_json
 from polymod.serialize import to_plain as to_plain
 from polymod.verbs import Verb as Verb
 from polymod.version import __version__ as __version__
+
+__all__: list[str]

@@ -103,8 +103,9 @@ class Machine:
         from polymod.scan import scan_parts
 
         reader = self.reader(symbols=symbols, hashes=hashes, backend=backend)
-        for part in scan_parts(self.host, reader, map(_text, paths), jobs=jobs):
-            yield from part.entries  # type: ignore[misc]  # unrendered, so they are records
+        texts = map(_text, paths)
+        for part in scan_parts(self.host, reader, texts, jobs=jobs, render=lambda module: module):
+            yield from part.entries
 
     def reader(
         self, *, symbols: bool = False, hashes: Sequence[str] = (), backend: str | None = None

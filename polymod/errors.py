@@ -18,6 +18,7 @@
     ├── HostUnreachable              the host does not answer, or did not record it
     ├── UnreadableFile               the OS refused or failed to read a path
     ├── WriteFailed                  the OS refused or failed to write a path
+    ├── WorkerDied                   a process of a parallel scan ended early
     ├── CommandFailed                a program ran and failed
     ├── PlanFailed                   a change stopped half way and was taken back
     └── PluginFailed                 a plugin raised, or is no plugin
@@ -267,6 +268,12 @@ class WriteFailed(PolymodError):
     """The operating system failed to write; what was there before is still whole."""
 
     code = "write-failed"
+
+
+class WorkerDied(PolymodError):
+    """A worker process ended without an answer (killed, or out of memory)."""
+
+    code = "worker-died"
 
 
 class CommandFailed(PolymodError):

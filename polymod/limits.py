@@ -34,3 +34,6 @@ NESTING: Final = 64
 
 #: One path; Linux's PATH_MAX is 4,096.
 PATH: Final = 1 << 16
+
+#: A transcript of a host: what is kept of its files, and the file it is kept in.
+TRANSCRIPT: int = 512 << 20

@@ -14,7 +14,7 @@ import pickle
 import struct
 from typing import TYPE_CHECKING, TypeVar
 
-from polymod.errors import PolymodError
+from polymod.errors import PolymodError, WorkerDied
 
 if TYPE_CHECKING:
     import select
@@ -25,12 +25,6 @@ R = TypeVar("R")
 
 _LENGTH = struct.Struct("<Q")
 _PIPE_BYTES = 1 << 19
-
-
-class WorkerDied(PolymodError):
-    """A worker process ended without an answer (killed, or out of memory)."""
-
-    code = "worker-died"
 
 
 def processors() -> int:

@@ -7,7 +7,7 @@ followed, so no ring of links can hold a scan.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from polymod.errors import PolymodError
 from polymod.hosts.base import DIRECTORY, FILE, LINK
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from polymod.hosts.base import Host
+    from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
     from polymod.reading import Reader
+
+R = TypeVar("R")
 
 #: Files handed to a worker at a time: much less than a scan, much more than a message costs.
 CHUNK = 48
@@ -36,13 +39,13 @@ class Target(NamedTuple):
     error: PolymodError | None = None
 
 
-class Part(NamedTuple):
+class Part(NamedTuple, Generic[R]):
     """What one chunk gave, in its order: rendered modules (or records) and errors.
 
     `skipped` counts the files that are no modules.
     """
 
-    entries: list[object]
+    entries: list[R | ModuleError]
     modules: int
     skipped: int
 
@@ -94,28 +97,30 @@ def scan_parts(
     paths: Iterable[str],
     *,
     jobs: int | None = None,
-    render: Callable[[ModuleFile], str] | None = None,
-) -> Iterator[Part]:
+    render: Callable[[ModuleFile], R],
+) -> Iterator[Part[R]]:
     """The scan in chunks, in order.
 
     `render` is called in the process that read the file; without it entries
     are ModuleFile records. Errors of single files are ModuleError entries. `jobs`
-    None takes every processor.
+    None takes every processor. A host that is not `parallel` is asked by this
+    process alone.
     """
 
-    def work(chunk: list[Target]) -> Part:
+    def work(chunk: list[Target]) -> Part[R]:
         return _read_chunk(host, reader, chunk, render)
 
-    return map_chunks(work, targets(host, paths), jobs=jobs or processors(), chunk=CHUNK)
+    processes = (jobs or processors()) if host.parallel else 1
+    return map_chunks(work, targets(host, paths), jobs=processes, chunk=CHUNK)
 
 
 def _read_chunk(
     host: Host,
     reader: Reader,
     chunk: list[Target],
-    render: Callable[[ModuleFile], str] | None,
-) -> Part:
-    entries: list[object] = []
+    render: Callable[[ModuleFile], R],
+) -> Part[R]:
+    entries: list[R | ModuleError] = []
     modules = skipped = 0
     for target in chunk:
         try:
@@ -127,7 +132,7 @@ def _read_chunk(
             skipped += 1
             continue
         modules += 1
-        entries.append(render(module) if render else module)
+        entries.append(render(module))
     return Part(entries, modules, skipped)
 
 

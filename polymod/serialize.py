@@ -8,13 +8,15 @@ ASCII: other characters, and the surrogates that stand for bytes outside UTF-8
 from __future__ import annotations
 
 import dataclasses
-import json
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from polymod.model.base import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Plain = dict[str, object]
 
 
@@ -33,10 +35,8 @@ class _Shape:
         self.is_record = bool(start)
         self._get = attrgetter(*names) if names else None
         self._single = len(names) == 1
-        #: ``{"kind": `` and so on: what stands before each value in JSON.
-        self.keys = tuple(
-            f"{', ' if at else '{'}{json.dumps(name)}: " for at, name in enumerate(self.names)
-        )
+        #: ``{"kind": `` and so on: what stands before each value in JSON. Keys are identifiers.
+        self.keys = tuple(f'{", " if at else "{"}"{name}": ' for at, name in enumerate(self.names))
 
     def values(self, item: object) -> tuple[object, ...]:
         """The values in the order of `names`."""
@@ -71,8 +71,14 @@ def to_dict(item: object) -> Plain:
     return dict(zip(shape.names, shape.values(item), strict=True))
 
 
-_encode = json.JSONEncoder(default=to_dict, check_circular=False).encode
-_text = json.encoder.encode_basestring_ascii
+@cache
+def _encoders() -> tuple[Callable[[object], str], Callable[[str], str]]:
+    """JSON for anything, and for plain strings; tables never come here."""
+    import json
+
+    encoder = json.JSONEncoder(default=to_dict, check_circular=False)
+    return encoder.encode, json.encoder.encode_basestring_ascii
+
 
 # Architectures, signatures, gaps: the modules of one kernel share these objects,
 # so their text is made once. Keyed by identity, which holds as long as the
@@ -84,34 +90,35 @@ _WORTH_SHARING = frozenset({"architectures", "built_for", "signatures", "gaps"})
 
 def to_json(item: object) -> str:
     """One line of JSON for a record, a part, or plain data holding such."""
+    encode, text = _encoders()
     cls = type(item)
     shape = _shapes.get(cls)
     if shape is None and isinstance(item, Record):
         shape = _shape(cls)
     if shape is None or not shape.is_record:
-        return _encode(item)
+        return encode(item)
     parts: list[str] = []
     for name, key, value in zip(shape.names, shape.keys, shape.values(item), strict=True):
         parts.append(key)
         if value is None:
             parts.append("null")
         elif type(value) is str:
-            parts.append(_text(value))
+            parts.append(text(value))
         elif value == ():
             parts.append("[]")
         elif name in _WORTH_SHARING:
-            parts.append(_shared_json(value))
+            parts.append(_shared_json(value, encode))
         else:
-            parts.append(_encode(value))
+            parts.append(encode(value))
     parts.append("}")
     return "".join(parts)
 
 
-def _shared_json(value: object) -> str:
+def _shared_json(value: object, encode: Callable[[object], str]) -> str:
     found = _shared.get(id(value))
     if found is not None:
         return found[1]
-    text = _encode(value)
+    text = encode(value)
     if len(_shared) < _SHARED_MOST:
         _shared[id(value)] = value, text
     return text
@@ -119,5 +126,7 @@ def _shared_json(value: object) -> str:
 
 def to_plain(item: object) -> object:
     """The record as dicts, lists, strings, numbers, booleans and None only."""
+    import json
+
     plain: object = json.loads(to_json(item))
     return plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -14,6 +15,8 @@ def main() -> None:
 
         sys.stdout.write(f"polymod {__version__}\n")
         return
+    # Imports make many objects and no garbage: collecting meanwhile only costs time.
+    gc.disable()
     from polymod.cli.app import run
 
     sys.exit(run(arguments))

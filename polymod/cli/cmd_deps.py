@@ -32,9 +32,7 @@ polymod deps --why nf_nat libcrc32c
 """,
 )
 @click.argument("names", metavar="NAME|PATH...", nargs=-1, required=True)
-@click.option(
-    "-k", "--kernel", metavar="RELEASE", help="Among this kernel's modules [the running]."
-)
+@click.option("-k", "--kernel", metavar="RELEASE", help="Of this kernel [the running one].")
 @click.option("-r", "--reverse", is_flag=True, help="Show what needs NAME instead.")
 @click.option("--why", is_flag=True, help="Takes two NAMEs: why does the first need the second?")
 @click.option(

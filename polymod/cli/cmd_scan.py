@@ -85,7 +85,7 @@ class _Progress:
         self._next = 0.0
         self.skipped = 0
 
-    def add(self, out: Writer, part: Part) -> None:
+    def add(self, out: Writer, part: Part[str]) -> None:
         """Count one part in, and redraw ten times a second at most."""
         self.skipped += part.skipped
         if not self._shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,6 +89,12 @@ class VerbCommand(click.Command):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # handed through
         self.params.extend(GLOBAL_OPTIONS())
+
+    def invoke(self, ctx: click.Context) -> object:
+        # From here on there may be garbage; what was imported never will be.
+        gc.freeze()
+        gc.enable()
+        return super().invoke(ctx)
 
 
 def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Command]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from polymod.cli.options import envelope_end, envelope_start, printable
 from polymod.errors import ExitCode
-from polymod.model.failures import ModuleError
 from polymod.serialize import to_json
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from polymod.cli.options import Settings
     from polymod.errors import PolymodError
     from polymod.model.base import Record
+    from polymod.model.failures import ModuleError
 
 
 class Writer(ABC):
@@ -61,16 +61,16 @@ class Writer(ABC):
             self.codes.append(error.exit_code)
             self._put_error(error)
 
-    def put_mixed(self, entries: Sequence[object]) -> None:
+    def put_mixed(self, entries: Sequence[str | ModuleError]) -> None:
         """Put rendered text and error records in the order they come."""
         texts: list[str] = []
         for entry in entries:
-            if isinstance(entry, ModuleError):
+            if isinstance(entry, str):
+                texts.append(entry)
+            else:
                 self.put(texts)
                 texts = []
                 self.put_errors([entry])
-            else:
-                texts.append(str(entry))
         self.put(texts)
 
     def _put_error(self, error: ModuleError) -> None:

@@ -76,6 +76,10 @@ class Host(ABC):
 
     url: str
 
+    #: Whether forked copies of this process may ask the host as well; no for one
+    #: that has to see every answer, or that holds a connection.
+    parallel: bool = True
+
     @abstractmethod
     def platform(self) -> Platform | None:
         """The running kernel's identity, None where nothing runs (an image)."""
