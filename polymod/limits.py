@@ -11,11 +11,29 @@ from typing import Final
 #: One read, and the whole of a decompressed stream, never exceeds this.
 READ_WINDOW: int = 64 << 20
 
+#: Packed streams behind each other in one file.
+STREAMS: Final = 4096
+
+#: Memory for unpacking xz; ``xz -9`` takes 65 MiB, zstd refuses more than 128 by itself.
+XZ_MEMORY: Final = 128 << 20
+
 #: Entries in an ELF section header table (the format allows 2**32).
 ELF_SECTIONS: Final = 65536
 
+#: The names of all sections of one ELF file; a module has some 600 bytes.
+SECTION_NAMES: Final = 4 << 20
+
 #: Symbols read from one file; Linux's largest module has some 60,000.
 SYMBOLS: Final = 1_000_000
+
+#: Relocations of an export table, read by pyelftools, which takes its time.
+RELOCATIONS: Final = 1 << 16
+
+#: One string of a string table; the kernel's names end at 512.
+STRING: Final = 4096
+
+#: A signature with its certificates; real ones have some thousand bytes.
+SIGNATURE: Final = 1 << 20
 
 #: Values of one module's own information section.
 MODINFO_BYTES: Final = 4 << 20

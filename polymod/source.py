@@ -200,6 +200,8 @@ class PackedSource(ByteSource):
         self._make, self._foreign = _codec(compression)
         self._decompressor = self._make()
         self._done = False
+        self._rest = b""
+        self._streams = 1
 
     @property
     def size(self) -> int:
@@ -231,8 +233,9 @@ class PackedSource(ByteSource):
                 ) from error
 
     def _raw_chunk(self, size: int) -> bytes:
-        if not self._decompressor.needs_input:
-            return b""
+        if self._rest or not self._decompressor.needs_input:
+            chunk, self._rest = self._rest, b""
+            return chunk
         chunk = self._raw._fetch(self._raw_offset, size)
         self._raw_offset += len(chunk)
         return chunk
@@ -256,8 +259,18 @@ class PackedSource(ByteSource):
                 rest += more
             self._done = packing(rest) is not self.compression
             if not self._done:
-                self._decompressor = self._make()
-                self._feed(rest)
+                self._next_stream(rest)
+
+    def _next_stream(self, rest: bytes) -> None:
+        """Go on with the stream that begins with `rest`, if there were not too many."""
+        self._streams += 1
+        if self._streams > limits.STREAMS:
+            raise MalformedModule(
+                f"more than {limits.STREAMS} packed streams behind each other",
+                path=self.path,
+                offset=self._raw_offset,
+            )
+        self._decompressor, self._rest = self._make(), rest
 
 
 _MAGIC_BYTES = 6
@@ -302,7 +315,10 @@ def _codec(
     if compression is Compression.XZ:
         import lzma
 
-        return lzma.LZMADecompressor, (lzma.LZMAError, EOFError)
+        def unxz() -> Decompressor:
+            return lzma.LZMADecompressor(lzma.FORMAT_XZ, limits.XZ_MEMORY)
+
+        return unxz, (lzma.LZMAError, EOFError)
     return _zstd()
 
 

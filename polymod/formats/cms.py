@@ -57,6 +57,8 @@ class SignedData(NamedTuple):
 
 def signed_data(reader: Der) -> SignedData:
     """The signers of the ContentInfo in the buffer. Raises MalformedModule."""
+    if len(reader.data) > limits.SIGNATURE:
+        raise reader.damaged(f"has more than {limits.SIGNATURE} bytes", 0)
     outer = reader.expect(reader.element(0, len(reader.data)), der.SEQUENCE, "ContentInfo", 0)
     parts = reader.children(outer)
     content_type = reader.expect(next(parts, None), der.OID, "content type", outer.start)

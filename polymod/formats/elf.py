@@ -105,6 +105,23 @@ _LAYOUTS = {
 }
 
 
+#: Up to so many sections a search through all is quicker than an index of them.
+_FEW = 256
+
+_columns: dict[tuple[int, str, int], struct.Struct] = {}
+
+
+def _first_words(layout: _Layout, count: int) -> struct.Struct:
+    """The struct that takes the first word of each of `count` section headers."""
+    key = layout.bits, layout.order, count
+    found = _columns.get(key)
+    if found is None:
+        found = struct.Struct(layout.order + f"I{layout.section.size - 4}x" * count)
+        if count <= _FEW:
+            _columns[key] = found
+    return found
+
+
 class ElfImage:
     """The headers of one ELF file, and bounded access to its sections.
 
@@ -113,11 +130,12 @@ class ElfImage:
     """
 
     __slots__ = (
-        "_by_name_offset",
+        "_indexes",
         "_layout",
+        "_name_offsets",
         "_names",
-        "_raw",
         "_sections",
+        "_table",
         "bits",
         "flags",
         "machine_number",
@@ -148,18 +166,19 @@ class ElfImage:
         self.type: int = header[0]
         self.machine_number: int = header[1]
         self.flags: int = header[6]
-        # Most readers want a few of some fifty sections: the rest stay plain tuples.
-        self._raw = self._read_sections(header[5], header[10], header[11])
         self._sections: list[Section] | None = None
+        self._indexes: dict[int, int] | None = None
+        # Most readers want a few of some fifty sections: of the rest only the
+        # first word of each header is unpacked, where its name stands.
+        self._table, count = self._read_table(header[5], header[10], header[11])
+        self._name_offsets = _first_words(layout, count).unpack(self._table)
         self._names = self._read_names(header[12])
-        # Reversed, so that the first of several equal names wins.
-        self._by_name_offset = {raw[0]: raw for raw in reversed(self._raw)}
 
     # -- sections ---------------------------------------------------------
 
-    def _read_sections(self, offset: int, entry_size: int, count: int) -> list[tuple[int, ...]]:
+    def _read_table(self, offset: int, entry_size: int, count: int) -> tuple[bytes, int]:
         if offset == 0:
-            return []
+            return b"", 0
         entry = self._layout.section
         if entry_size != entry.size:
             raise MalformedModule(
@@ -177,41 +196,59 @@ class ElfImage:
                 offset=offset,
                 field="e_shnum",
             )
-        table = self.source.read(offset, count * entry.size, "e_shoff")
-        return [*entry.iter_unpack(table)]
+        return self.source.read(offset, count * entry.size, "e_shoff"), count
 
     def _read_names(self, index: int) -> bytes:
-        if not self._raw:
+        count = len(self._name_offsets)
+        if not count:
             return b""
         if index == SHN_XINDEX:
-            index = Section._make(self._raw[0]).link
-        if not 0 < index < len(self._raw):
+            index = self._section_at(0).link
+        if not 0 < index < count:
             raise MalformedModule(
-                f"section names in section {index}, there are {len(self._raw)}",
+                f"section names in section {index}, there are {count}",
                 path=self.source.path,
                 field="e_shstrndx",
                 offset=62 if self.bits == 64 else 50,
             )
-        return self.contents(Section._make(self._raw[index]), ".shstrtab")
+        return self.contents(self._section_at(index), ".shstrtab", limits.SECTION_NAMES)
+
+    def _section_at(self, index: int) -> Section:
+        entry = self._layout.section
+        return Section._make(entry.unpack_from(self._table, index * entry.size))
 
     @property
     def sections(self) -> list[Section]:
         """Every section header, in table order."""
         if self._sections is None:
-            self._sections = [*map(Section._make, self._raw)]
+            self._sections = [*map(Section._make, self._layout.section.iter_unpack(self._table))]
         return self._sections
 
     def section(self, name: bytes) -> Section | None:
         """The first section called `name`, or None."""
         names, wanted = self._names, name + b"\0"
-        # Linkers share tails: ".text" may live inside ".rela.text".
-        at = names.find(wanted)
-        while at >= 0:
-            raw = self._by_name_offset.get(at)
-            if raw is not None and raw[1] != SHT_NULL:
-                return Section._make(raw)
+        # Linkers share tails, so ".text" may live inside ".rela.text"; but they
+        # store no name twice, so there are no more places to try than sections.
+        at = -1
+        for _ in self._name_offsets:
             at = names.find(wanted, at + 1)
+            if at < 0:
+                return None
+            index = self._index_of(at)
+            if index is not None:
+                found = self._section_at(index)
+                if found.type != SHT_NULL:
+                    return found
         return None
+
+    def _index_of(self, name_offset: int) -> int | None:
+        """The first section whose name stands at `name_offset`."""
+        offsets = self._name_offsets
+        if len(offsets) > _FEW:
+            if self._indexes is None:
+                self._indexes = {offset: at for at, offset in reversed([*enumerate(offsets)])}
+            return self._indexes.get(name_offset)
+        return offsets.index(name_offset) if name_offset in offsets else None
 
     def section_name(self, section: Section) -> bytes:
         """The name of a section; b"" where its offset points outside the names."""
@@ -265,7 +302,7 @@ class ElfImage:
 
     def symbol_table(self) -> Section | None:
         """The section header of the (only) symbol table, None where stripped."""
-        for raw in self._raw:
+        for raw in self._layout.section.iter_unpack(self._table):
             if raw[1] == SHT_SYMTAB:
                 return Section._make(raw)
         return None
@@ -308,14 +345,15 @@ class ElfImage:
         if table is None:
             return
         strings = self.symbol_strings(table)
-        wide = self.bits == 64
+        wide, room = self.bits == 64, limits.READ_WINDOW
         for raw in self.raw_symbols(table, first):
             if wide:
                 name, info, other, section, value, size = raw
             else:
                 name, value, size, info, other, section = raw
             end = strings.find(b"\0", name)
-            if end < 0:
+            room -= end - name  # a million names may all be the same endless one
+            if end < 0 or room < 0:
                 raise MalformedModule(
                     f"symbol name at {name}, its table has {len(strings)} bytes",
                     path=self.source.path,

@@ -102,6 +102,7 @@ class FullElf:
         from elftools.elf.elffile import ELFFile
 
         self._path = source.path
+        self._contents: dict[str, bytes] = {}
         with translated(self._path):
             self._elf: ELFFile = ELFFile(cast("IO[bytes]", BufferedReader(_Stream(source))))
             self.little: bool = self._elf.little_endian
@@ -114,11 +115,15 @@ class FullElf:
 
     def contents(self, name: str) -> bytes:
         """The bytes of a section; b"" where there is none."""
-        with translated(self._path):
-            section = self._elf.get_section_by_name(name)
-            if section is None or section["sh_size"] > limits.READ_WINDOW:
-                return b""
-            return bytes(section.data())
+        found = self._contents.get(name)
+        if found is None:
+            with translated(self._path):
+                section = self._elf.get_section_by_name(name)
+                found = b""
+                if section is not None and section["sh_size"] <= limits.READ_WINDOW:
+                    found = bytes(section.data())
+                self._contents[name] = found
+        return found
 
     def relocations(self, name: str) -> list[Relocation]:
         """The relocations that apply to a section, ordered by place.
@@ -135,7 +140,7 @@ class FullElf:
 
     def _relocations(self, table: RelocationSection, data: bytes) -> list[Relocation]:
         count = table.num_relocations()
-        if count > limits.SYMBOLS:
+        if count > limits.RELOCATIONS:
             raise MalformedModule(f"{count} relocations in {table.name}", path=self._path)
         symbols = cast("SymbolTableSection", self._elf.get_section(table["sh_link"]))
         entries = [cast("dict[str, int]", raw.entry) for raw in table.iter_relocations()]
@@ -163,6 +168,7 @@ class FullElf:
             data = self.contents(relocation.section)
             if not 0 <= relocation.target < len(data):
                 return ""
-            end = data.find(b"\0", relocation.target)
-            end = len(data) if end < 0 else end
+            most = relocation.target + limits.STRING
+            end = data.find(b"\0", relocation.target, most)
+            end = most if end < 0 else end
             return data[relocation.target : end].decode("utf-8", "surrogateescape")

@@ -26,13 +26,14 @@ def write_all(edits: Sequence[Edit]) -> None:
     try:
         for edit in edits:
             if edit.content is not None:
-                ready.append((_write_beside(edit, edit.content), edit.path))
-        for edit in edits:
-            if edit.content is None:
-                _remove(edit.path)
+                ready.append((f"{edit.path}{_SUFFIX}.{os.getpid()}", edit.path))
+                _write_beside(edit, edit.content, ready[-1][0])
         while ready:
             _rename(*ready[0])
             ready.pop(0)
+        for edit in edits:
+            if edit.content is None:
+                _remove(edit.path)
         for directory in dict.fromkeys(os.path.dirname(edit.path) or "." for edit in edits):
             _flush_directory(directory)
     finally:
@@ -41,8 +42,7 @@ def write_all(edits: Sequence[Edit]) -> None:
                 os.unlink(temporary)
 
 
-def _write_beside(edit: Edit, content: bytes) -> str:
-    temporary = f"{edit.path}{_SUFFIX}.{os.getpid()}"
+def _write_beside(edit: Edit, content: bytes, temporary: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         _forget(temporary)
@@ -56,9 +56,7 @@ def _write_beside(edit: Edit, content: bytes) -> str:
             _dress(descriptor, edit)
             os.fsync(descriptor)
     except OSError as error:
-        _forget(temporary)
         raise from_os_error(error, edit.path, writing=True) from error
-    return temporary
 
 
 def _dress(descriptor: int, edit: Edit) -> None:

@@ -88,35 +88,36 @@ class LocalHost(Host):
             raise _typed(error, path) from error
 
     def open(self, path: str) -> ByteSource:
+        descriptor, size = self._opened(path)
+        return FileSource(descriptor, path, size)
+
+    def _opened(self, path: str) -> tuple[int, int]:
+        """A descriptor of a regular file, and the size it is said to have."""
         try:
             real = self.real(path)
             found = os.stat(real)
             if not modes.S_ISREG(found.st_mode):
                 raise _not_regular(path, found.st_mode)
-            return FileSource(os.open(real, _OPEN), path, found.st_size)
+            return os.open(real, _OPEN), found.st_size
         except (OSError, ValueError) as error:
             raise _typed(error, path) from error
 
     def read(self, path: str, limit: int = limits.TEXT_FILE) -> bytes:
-        with self.open(path) as source:
-            if source.size > limit:
-                raise UnreadableFile(
-                    f"{path}: {source.size} bytes, more than the limit of {limit}", path=path
-                )
-            if source.size:
-                return source.read(0, source.size)
-        return self._read_unsized(path, limit)
-
-    def _read_unsized(self, path: str, limit: int) -> bytes:
-        """Files of /proc and /sys say size 0 and have content all the same."""
+        descriptor, size = self._opened(path)
+        parts: list[bytes] = []
         try:
-            with open(self.real(path), "rb") as stream:
-                data = stream.read(limit + 1)
+            # Files of /proc say 0, those of /sys a whole page: only the end is the end.
+            room = limit + 1 if size <= limit else 0
+            while room and (part := os.read(descriptor, min(max(size + 1, 1 << 16), room))):
+                parts.append(part)
+                room -= len(part)
         except OSError as error:
             raise _typed(error, path) from error
-        if len(data) > limit:
+        finally:
+            os.close(descriptor)
+        if not room:
             raise UnreadableFile(f"{path}: more than the limit of {limit} bytes", path=path)
-        return data
+        return b"".join(parts)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 30.0) -> Completed:
         import subprocess

@@ -46,11 +46,11 @@ class OfflineHost(LocalHost):
         parent, _, name = path.rpartition("/")
         directory = self._directories.get(parent)
         if directory is None:
-            directory = self._directories[parent] = self._follow(self._root, parent)
-        return self._follow(directory, name)
+            directory = self._directories[parent] = self._follow(self._root, parent, path)
+        return self._follow(directory, name, path)
 
-    def _follow(self, current: str, rest: str) -> str:
-        """Walk `rest` from the resolved directory `current`, name by name."""
+    def _follow(self, current: str, rest: str, path: str) -> str:
+        """Walk `rest`, a part of `path`, from the resolved directory `current`, name by name."""
         names = rest.split("/")[::-1]
         links = 0
         while names:
@@ -69,7 +69,7 @@ class OfflineHost(LocalHost):
             links += 1
             if links > limits.SYMLINKS:
                 raise UnreadableFile(
-                    f"{rest}: too many symbolic links, or a ring of them", path=rest
+                    f"{path}: too many symbolic links, or a ring of them", path=path
                 )
             if target.startswith("/"):
                 current = self._root
