@@ -100,7 +100,7 @@ class Machine:
         jobs: int | None = None,
     ) -> Iterator[ModuleFile | ModuleError]:
         """As `polymod.scan`, for paths of this host."""
-        from polymod.scan import scan_parts
+        from polymod.scanning import scan_parts
 
         reader = self.reader(symbols=symbols, hashes=hashes, backend=backend)
         texts = map(_text, paths)
@@ -145,8 +145,8 @@ class Machine:
             found = self._inventories[release] = made
         return found
 
-    def available(self, *, release: str | None = None) -> Iterator[ModuleFile]:
-        """Every module that is installed for a kernel, as its file says."""
+    def available(self, *, release: str | None = None) -> Iterator[ModuleFile | ModuleError]:
+        """Every module that is installed for a kernel, as its file says; broken ones as errors."""
         return self.inventory(release).files()
 
     def find(self, name: str, *, release: str | None = None, symbols: bool = False) -> ModuleFile:

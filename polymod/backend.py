@@ -83,8 +83,11 @@ class Inventory(ABC):
         """The canonical name of every module with a file, in the OS's own order."""
 
     @abstractmethod
-    def files(self, depth: Depth = Depth.METADATA) -> Iterator[ModuleFile]:
-        """Every module of this kernel that has a file, in that order."""
+    def files(self, depth: Depth = Depth.METADATA) -> Iterator[ModuleFile | ModuleError]:
+        """Every module of this kernel that has a file, in that order.
+
+        A file that is gone, broken or out of reach is an error among them.
+        """
 
     @abstractmethod
     def find(self, name: str, depth: Depth = Depth.METADATA) -> ModuleFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polymod.errors import AmbiguousBackend, PolymodError, UnsupportedOperation
+from polymod.errors import AmbiguousBackend, PluginFailed, PolymodError, UnsupportedOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,9 +57,16 @@ def describe_backends(host: Host, plugins: Plugins) -> Iterator[BackendInfo]:
             version=__version__ if builtin else plugins.version_of(backend.name),
             claims_host=claim is not None,
             claim=None if claim is None else claim.reason,
-            formats=backend.file_format().formats,
+            formats=_formats(backend),
             capabilities=_capabilities(backend, host, claim),
         )
+
+
+def _formats(backend: Backend) -> tuple[str, ...]:
+    try:
+        return backend.file_format().formats
+    except PluginFailed:  # noted with the plugins' failures
+        return ()
 
 
 def _capabilities(backend: Backend, host: Host, claim: Claim | None) -> dict[str, bool | str]:

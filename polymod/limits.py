@@ -23,11 +23,14 @@ ELF_SECTIONS: Final = 65536
 #: The names of all sections of one ELF file; a module has some 600 bytes.
 SECTION_NAMES: Final = 4 << 20
 
-#: Symbols read from one file; Linux's largest module has some 60,000.
-SYMBOLS: Final = 1_000_000
+#: Symbols read from one file; Linux's largest module has some 45,000.
+SYMBOLS: Final = 1 << 18
+
+#: Imports or exports of one module; Debian's kernels have up to 1,300.
+LINKED_SYMBOLS: Final = 1 << 16
 
 #: Relocations of an export table, read by pyelftools, which takes its time.
-RELOCATIONS: Final = 1 << 16
+RELOCATIONS: Final = 1 << 13
 
 #: One string of a string table; the kernel's names end at 512.
 STRING: Final = 4096
@@ -35,8 +38,11 @@ STRING: Final = 4096
 #: A signature with its certificates; real ones have some thousand bytes.
 SIGNATURE: Final = 1 << 20
 
-#: Values of one module's own information section.
-MODINFO_BYTES: Final = 4 << 20
+#: A module's own information section; the largest in Debian's kernels has 76 kB.
+MODINFO_BYTES: Final = 512 << 10
+
+#: The table of imported symbols' CRCs; the largest in Debian's kernels has 79 kB.
+VERSIONS_BYTES: Final = 4 << 20
 
 #: A text configuration or index file; Debian's modules.alias is 1.5 MB.
 TEXT_FILE: Final = 64 << 20

@@ -63,8 +63,13 @@ class Plugins:
             except Exception as error:  # noqa: BLE001  # a stranger's import: anything may come
                 self._failed(point.name, f"cannot be loaded: {error}")
 
-    def _failed(self, plugin: str, message: str) -> None:
+    def _failed(self, plugin: str, message: str) -> PluginFailed:
         failure = PluginFailed(plugin, message)
+        self.note(failure)
+        return failure
+
+    def note(self, failure: PluginFailed) -> None:
+        """Keep a failure, once; a worker process found it, or a request here."""
         if str(failure) not in map(str, self.failures):
             self.failures.append(failure)
 
@@ -117,13 +122,19 @@ class Plugins:
             for plugin, item in self._ask_many("polymod_backends", Backend):
                 if not isinstance(item, Backend):
                     continue
-                if item.name in found:
-                    self._failed(plugin, f"brings a second backend called {item.name}")
+                backend = item if plugin in BUILTIN else self._fenced(plugin, item)
+                if backend.name in found:
+                    self._failed(plugin, f"brings a second backend called {backend.name}")
                     continue
-                found[item.name] = item
-                self._origins[item.name] = plugin
+                found[backend.name] = backend
+                self._origins[backend.name] = plugin
             self._backends = tuple(found.values())
         return self._backends
+
+    def _fenced(self, plugin: str, backend: Backend) -> Backend:
+        from polymod.guard import FencedBackend
+
+        return FencedBackend(backend, lambda message: self._failed(plugin, message))
 
     def backend(self, name: str) -> Backend:
         """The backend called `name`. Raises UsageError naming those there are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from polymod.backend import Depth
 from polymod.errors import (
@@ -17,16 +17,14 @@ from polymod.errors import (
 from polymod.source import unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from polymod.backend import Claim, FileFormat
+    from polymod.backend import FileFormat
     from polymod.hosts.base import Host
     from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
     from polymod.plugins import Plugins
     from polymod.source import ByteSource
-
-T = TypeVar("T")
 
 
 class Reader:
@@ -46,9 +44,14 @@ class Reader:
         hashes: Sequence[str] = (),
     ) -> None:
         chosen = (plugins.backend(backend),) if backend else plugins.backends()
-        self._formats = [
-            (one.name, one.file_format(), not plugins.is_builtin(one.name)) for one in chosen
-        ]
+        self.plugins = plugins
+        self._formats: list[tuple[str, FileFormat]] = []
+        for one in chosen:
+            try:
+                self._formats.append((one.name, one.file_format()))
+            except PluginFailed:  # noted; asked for by name it is the answer
+                if backend:
+                    raise
         self._depth = depth
         self._hashes = tuple(dict.fromkeys(hashes))
         _known_hashes(self._hashes)
@@ -74,21 +77,17 @@ class Reader:
             chosen = self._recognise(source)
             if chosen is None:
                 return None
-            name, reader, outside = chosen
-            if outside:
-                module = _guarded(name, source.path, lambda: reader.read(source, self._depth))
-            else:
-                module = reader.read(source, self._depth)
+            module = chosen.read(source, self._depth)
             return self._with_hashes(module, raw) if self._hashes else module
 
-    def _recognise(self, source: ByteSource) -> tuple[str, FileFormat, bool] | None:
+    def _recognise(self, source: ByteSource) -> FileFormat | None:
         """The format with the strongest claim on the bytes, None where none has any."""
-        best: list[tuple[str, FileFormat, bool]] = []
+        best: list[tuple[str, FileFormat]] = []
         strength = 0
         broken: MalformedModule | None = None
         for candidate in self._formats:
             try:
-                claim = _claim(candidate, source)
+                claim = candidate[1].claims(source)
             except MalformedModule as error:
                 broken = broken or error
                 continue
@@ -98,33 +97,14 @@ class Reader:
                 best, strength = [], claim.strength
             best.append(candidate)
         if len(best) > 1:
-            raise AmbiguousBackend(source.path, [name for name, _, _ in best])
+            raise AmbiguousBackend(source.path, [name for name, _ in best])
         if not best and broken is not None:
             raise broken
-        return best[0] if best else None
+        return best[0][1] if best else None
 
     def _with_hashes(self, module: ModuleFile, raw: ByteSource) -> ModuleFile:
         gaps = {field: gap for field, gap in module.gaps.items() if field != "hashes"}
         return replace(module, hashes=digests(raw, self._hashes), gaps=gaps)
-
-
-def _claim(candidate: tuple[str, FileFormat, bool], source: ByteSource) -> Claim | None:
-    name, reader, outside = candidate
-    if outside:
-        return _guarded(name, source.path, lambda: reader.claims(source))
-    return reader.claims(source)
-
-
-def _guarded(backend: str, path: str, call: Callable[[], T]) -> T:
-    """Call a stranger's reader; whatever it raises becomes an error with its name."""
-    try:
-        return call()
-    except PolymodError:
-        raise
-    except Exception as error:
-        failure = PluginFailed(backend, f"{type(error).__name__}: {error}")
-        failure.path = path
-        raise failure from error
 
 
 def _known_hashes(names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polymod.cli.options import GLOBAL_OPTIONS
-from polymod.errors import ExitCode, PolymodError, UsageError
+from polymod.errors import ExitCode, PluginFailed, PolymodError, UsageError
 from polymod.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -49,8 +49,16 @@ def _verbs() -> tuple[Verb, ...]:
 
 def _load(verb: Verb) -> click.Command:
     module, _, name = verb.target.partition(":")
-    command: click.Command = getattr(import_module(module), name)
-    return command
+    if verb in VERBS:
+        command: click.Command = getattr(import_module(module), name)
+        return command
+    try:
+        foreign = getattr(import_module(module), name)
+    except Exception as error:
+        raise PluginFailed(verb.name, f"{verb.target} cannot be loaded: {error}") from error
+    if not isinstance(foreign, click.Command):
+        raise PluginFailed(verb.name, f"{verb.target} is no click command")
+    return foreign
 
 
 #: Set by the scripts of `polymod completion`; click then answers the shell instead.
@@ -77,7 +85,7 @@ program = Program(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error ends here."""
-    from polymod.cli.options import fatal, report
+    from polymod.cli.options import fatal, report, tell_failures
 
     try:
         if COMPLETE in os.environ:
@@ -86,6 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         with program.make_context("polymod", list(arguments)) as context:
             result = program.invoke(context)  # a verb returns its exit code
         sys.stdout.flush()
+        tell_failures()
     except PolymodError as error:
         return fatal(error, arguments)
     except click.exceptions.Exit as stop:
@@ -95,13 +104,19 @@ def run(arguments: Sequence[str]) -> int:
         return report(UsageError(error.format_message()), arguments)
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("polymod: interrupted\n")
+        _drop_output()
         return 130
     except BrokenPipeError:
-        # The reader had enough; what Python would flush at exit has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader had enough
         return int(ExitCode.OK)
     except OSError as error:
         from polymod.errors import from_os_error
 
+        _drop_output()
         return fatal(from_os_error(error, "standard output", writing=True), arguments)
     return int(result) if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _drop_output() -> None:
+    """Lose what Python would flush at exit, where it has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

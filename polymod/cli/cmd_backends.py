@@ -25,5 +25,6 @@ def backends(ctx: click.Context) -> int:
             out.write(info)
     for failure in plugins.failures:
         out.write_error(failure)
+    plugins.failures.clear()  # told here, as part of the answer
     out.finish()
     return out.exit_code()

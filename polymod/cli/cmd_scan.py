@@ -14,7 +14,7 @@ from polymod.cli.render import writer
 if TYPE_CHECKING:
     from polymod.cli.options import Settings
     from polymod.cli.render import Writer
-    from polymod.scan import Part
+    from polymod.scanning import Part
 
 
 @verb(
@@ -46,7 +46,7 @@ def scan(
     goes on. Links to directories are not followed. - reads paths from standard
     input.
     """
-    from polymod.scan import scan_parts
+    from polymod.scanning import scan_parts
 
     chosen = settings(ctx)
     digests = [name for name in (hashes or "").split(",") if name]

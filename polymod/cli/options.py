@@ -58,6 +58,14 @@ def settings(ctx: click.Context) -> Settings:
     return Settings(**ctx.meta.get(_KEY, {}))
 
 
+def tell_failures() -> None:
+    """Name the plugins that failed in this run; it went on without them."""
+    from polymod.plugins import shared
+
+    for failure in shared().failures:
+        tell(failure)
+
+
 def _store(ctx: click.Context, parameter: click.Parameter, value: object) -> object:
     if value is not None and value is not False and value != 0:
         ctx.meta.setdefault(_KEY, {})[str(parameter.name)] = value

@@ -135,9 +135,7 @@ class Host(ABC):
         """
         with self.open(path) as source:
             if source.size > limit:
-                raise UnreadableFile(
-                    f"{path}: {source.size} bytes, more than the limit of {limit}", path=path
-                )
+                raise UnreadableFile(f"{path}: more than the limit of {limit} bytes", path=path)
             return source.read(0, source.size)
 
     def read_many(self, paths: Iterable[str]) -> dict[str, bytes | PolymodError]:

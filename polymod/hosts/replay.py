@@ -108,9 +108,7 @@ class ReplayHost(Host):
         answer = self._answer(self._reads, path, f"the content of {path}")
         data = self._reading.content(answer, f"reads {path}")
         if len(data) > limit:
-            raise UnreadableFile(
-                f"{path}: {len(data)} bytes, more than the limit of {limit}", path=path
-            )
+            raise UnreadableFile(f"{path}: more than the limit of {limit} bytes", path=path)
         return data
 
     def open(self, path: str) -> ByteSource:

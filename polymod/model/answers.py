@@ -20,11 +20,16 @@ class Relation(StrEnum):
 
 
 class Presence(StrEnum):
-    """Where a module lives: a file to load, or in the kernel image already."""
+    """Where a module lives: a file to load, or in the kernel image already.
+
+    ``missing`` is known to be in neither, ``unknown`` has no file and may be
+    in an image that nobody could look into.
+    """
 
     LOADABLE = "loadable"
     BUILTIN = "builtin"
     MISSING = "missing"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

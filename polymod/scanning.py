@@ -7,6 +7,7 @@ followed, so no ring of links can hold a scan.
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from polymod.errors import PolymodError
@@ -17,6 +18,7 @@ from polymod.reading import as_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from polymod.errors import PluginFailed
     from polymod.hosts.base import Host
     from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
@@ -42,12 +44,13 @@ class Target(NamedTuple):
 class Part(NamedTuple, Generic[R]):
     """What one chunk gave, in its order: rendered modules (or records) and errors.
 
-    `skipped` counts the files that are no modules.
+    `skipped` counts the files that are no modules; `failures` are plugins that failed.
     """
 
     entries: list[R | ModuleError]
     modules: int
     skipped: int
+    failures: list[PluginFailed]
 
 
 def targets(host: Host, paths: Iterable[str]) -> Iterator[Target]:
@@ -101,17 +104,24 @@ def scan_parts(
 ) -> Iterator[Part[R]]:
     """The scan in chunks, in order.
 
-    `render` is called in the process that read the file; without it entries
-    are ModuleFile records. Errors of single files are ModuleError entries. `jobs`
-    None takes every processor. A host that is not `parallel` is asked by this
-    process alone.
+    `render` makes an entry of each module, in the process that read the file.
+    Errors of single files are ModuleError entries. `jobs` None takes every
+    processor; a few files are not worth a second one. A host that is not
+    `parallel` is asked by this process alone.
     """
 
     def work(chunk: list[Target]) -> Part[R]:
         return _read_chunk(host, reader, chunk, render)
 
     processes = (jobs or processors()) if host.parallel else 1
-    return map_chunks(work, targets(host, paths), jobs=processes, chunk=CHUNK)
+    found = targets(host, paths)
+    first = [*islice(found, CHUNK)]
+    if len(first) < CHUNK:
+        processes = 1
+    for part in map_chunks(work, chain(first, found), jobs=processes, chunk=CHUNK):
+        for failure in part.failures:  # a worker's own list of them ends with it
+            reader.plugins.note(failure)
+        yield part
 
 
 def _read_chunk(
@@ -122,6 +132,7 @@ def _read_chunk(
 ) -> Part[R]:
     entries: list[R | ModuleError] = []
     modules = skipped = 0
+    known = len(reader.plugins.failures)
     for target in chunk:
         try:
             module = _read(host, reader, target)
@@ -133,7 +144,7 @@ def _read_chunk(
             continue
         modules += 1
         entries.append(render(module))
-    return Part(entries, modules, skipped)
+    return Part(entries, modules, skipped, reader.plugins.failures[known:])
 
 
 def _read(host: Host, reader: Reader, target: Target) -> ModuleFile | None:
