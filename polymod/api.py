@@ -65,7 +65,12 @@ def connect(url: str = "local:", *, backend: str | None = None) -> Machine:
     Raises UsageError for an unknown scheme, ModuleNotFound for a root or a
     recording that is not there.
     """
-    return Machine(open_host(url), backend=backend)
+    return Machine(open_url(url), backend=backend)
+
+
+def open_url(url: str) -> Host:
+    """The bare host that `url` names, the plugins' schemes included; see `connect`."""
+    return open_host(url, lambda unknown: shared().open_host(unknown))
 
 
 class Machine:

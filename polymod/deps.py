@@ -50,7 +50,10 @@ def distinct(steps: Iterable[DependencyStep]) -> list[DependencyStep]:
 
     An OS may try a module again for each that needs it, which does nothing.
     """
-    return list({step.name: step for step in reversed(list(steps))}.values())[::-1]
+    found: dict[str, DependencyStep] = {}
+    for step in steps:
+        found.setdefault(step.name, step)
+    return list(found.values())
 
 
 def reverse(edges: Iterable[Edge]) -> tuple[Edge, ...]:
@@ -171,14 +174,15 @@ def cycles(edges: Iterable[Edge]) -> tuple[tuple[str, ...], ...]:
     for knot in _knots(hard):
         members = set(knot)
         inner = [edge for edge in hard if edge.source in members and edge.target in members]
-        ring = min((why(inner, name, name) for name in knot[:_RING_STARTS]), key=len)
+        starts = knot[: max(1, _RING_WORK // len(knot))]
+        ring = min((why(inner, name, name) for name in starts), key=len)
         if ring:
             rings.append((ring[0].source, *(edge.target for edge in ring)))
     return tuple(rings)
 
 
-#: Members of a knot from which the shortest ring is looked for; knots are small or nonsense.
-_RING_STARTS = 64
+#: How many walks over how many members look for the shortest ring; real knots are small.
+_RING_WORK = 10_000
 
 
 def _knots(edges: Sequence[Edge]) -> Iterator[list[str]]:

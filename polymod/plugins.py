@@ -60,7 +60,7 @@ class Plugins:
         for point in entry_points(group=GROUP):
             try:
                 self._manager.register(point.load(), point.name)
-            except Exception as error:  # noqa: BLE001  # a stranger's import: anything may come
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # anything may come
                 self._failed(point.name, f"cannot be loaded: {error}")
 
     def _failed(self, plugin: str, message: str) -> PluginFailed:
@@ -83,9 +83,9 @@ class Plugins:
             call = self._manager.subset_hook_caller(hook, others)
             try:
                 answer = call(**arguments)
-            except PolymodError:
-                raise
-            except Exception as error:  # noqa: BLE001  # a stranger's code: named and left out
+            except (Exception, SystemExit) as error:  # a stranger's code: named and left out
+                if isinstance(error, PolymodError) and _is_firstresult(hook):
+                    raise  # that is its answer: the host cannot be opened
                 self._failed(name, f"{hook} raised {type(error).__name__}: {error}")
                 continue
             if isinstance(answer, list) and not _is_firstresult(hook):

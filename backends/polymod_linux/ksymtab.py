@@ -35,9 +35,12 @@ def relocated_exports(image: ElfImage) -> tuple[Symbol, ...]:
             continue
         crcs = full.contents(f"__kcrctab{suffix}")
         width = _record_size(relocations, size)
-        for start in range(0, size, width):
-            inside = [r for r in relocations if start <= r.offset < start + width]
-            found += _export(full, inside, crcs, start // width, size // width)
+        records: dict[int, list[Relocation]] = {}
+        for relocation in relocations:
+            if relocation.offset < size:
+                records.setdefault(relocation.offset // width, []).append(relocation)
+        for index, words in records.items():
+            found += _export(full, words, crcs, index, size // width)
     return tuple(found)
 
 

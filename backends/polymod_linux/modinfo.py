@@ -15,8 +15,19 @@ from polymod.model.files import BuiltFor, Dependency, DependencyKind, Parameter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    #: Every key with its values, both in the order of the section.
-    Info = dict[str, list[str]]
+
+class Info(dict[str, list[str]]):
+    """Every key with its values, both in the order of the section.
+
+    `declarations` are its ``parm`` and ``parmtype`` strings as they stand, for
+    the order of parameters hangs on both keys together.
+    """
+
+    __slots__ = ("declarations",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.declarations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +44,17 @@ def parse(section: bytes) -> Info:
 
     A string without ``=`` is a key with an empty value, as kmod reads it.
     """
-    info: Info = {}
-    for text in section.decode("utf-8", "surrogateescape").split("\0"):
+    info = Info()
+    strings = section.decode("utf-8", "surrogateescape").split("\0")
+    for text in strings:
         if text:
             key, _, value = text.partition("=")
             if key in info:
                 info[key].append(value)
             else:
                 info[key] = [value]
+    if "parm" in info or "parmtype" in info:
+        info.declarations = tuple(s for s in strings if s.startswith(("parm=", "parmtype=")))
     return info
 
 
@@ -97,16 +111,18 @@ def soft_dependencies(text: str) -> Iterable[Dependency]:
             yield Dependency(word, kind)
 
 
-def parameters(info: Mapping[str, list[str]]) -> tuple[Parameter, ...]:
-    """``parm`` and ``parmtype`` paired by name, in the order of first mention."""
-    types, texts = info.get("parmtype"), info.get("parm")
-    if not types and not texts:
-        return ()
+def parameters(info: Info) -> tuple[Parameter, ...]:
+    """``parm`` and ``parmtype`` paired by name, in the order that modinfo prints.
+
+    That is the reverse of their first mention in the section, and so the order
+    of the source: compilers emit the strings backwards. Of several types or
+    texts for one parameter the last counts; a string without a colon declares
+    nothing (kmod tools/modinfo.c).
+    """
     found: dict[str, list[str | None]] = {}
-    for column, values in ((0, types), (1, texts)):
-        for value in values or ():
-            name, colon, rest = value.partition(":")
-            entry = found.setdefault(name, [None, None])
-            if colon and entry[column] is None:
-                entry[column] = rest
-    return tuple(Parameter(name, *entry) for name, entry in found.items())
+    for text in info.declarations:
+        key, _, value = text.partition("=")
+        name, colon, rest = value.partition(":")
+        if colon:
+            found.setdefault(name, [None, None])[key == "parm"] = rest
+    return tuple(Parameter(name, *found[name]) for name in reversed(found))

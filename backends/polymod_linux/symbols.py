@@ -47,16 +47,14 @@ def versions(image: ElfImage) -> dict[bytes, int]:
     extended = image.section(_EXT_CRCS), image.section(_EXT_NAMES)
     if extended != (None, None):
         return _extended_versions(image)
-    data = image.named_contents(_VERSIONS)
+    data = image.named_contents(_VERSIONS, limits.VERSIONS_BYTES)
     if data is None:
         return {}
-    section = image.section(_VERSIONS)
-    offset = section.offset if section else None
     if len(data) % _RECORD:
         raise MalformedModule(
             f"{len(data)} bytes are no whole number of {_RECORD}-byte records",
             path=image.source.path,
-            offset=offset,
+            offset=_offset(image, _VERSIONS),
             field="__versions",
         )
     word = "Q" if image.bits == 64 else "I"
@@ -69,13 +67,20 @@ def versions(image: ElfImage) -> dict[bytes, int]:
     return found
 
 
+def _offset(image: ElfImage, name: bytes) -> int | None:
+    section = image.section(name)
+    return None if section is None else section.offset
+
+
 def _extended_versions(image: ElfImage) -> dict[bytes, int]:
-    crcs, names = image.named_contents(_EXT_CRCS), image.named_contents(_EXT_NAMES)
+    most = limits.VERSIONS_BYTES
+    crcs, names = image.named_contents(_EXT_CRCS, most), image.named_contents(_EXT_NAMES, most)
     if crcs is None or names is None:
-        missing = _EXT_NAMES if names is None else _EXT_CRCS
+        missing, there = (_EXT_NAMES, _EXT_CRCS) if names is None else (_EXT_CRCS, _EXT_NAMES)
         raise MalformedModule(
             f"has one half of the extended modversions table, not {text(missing)}",
             path=image.source.path,
+            offset=_offset(image, there),
             field=text(missing),
         )
     count = len(crcs) // 4
@@ -84,6 +89,7 @@ def _extended_versions(image: ElfImage) -> dict[bytes, int]:
         raise MalformedModule(
             f"{len(crcs)} bytes of CRCs do not pair with {len(strings)} names",
             path=image.source.path,
+            offset=_offset(image, _EXT_CRCS),
             field="__version_ext_crcs",
         )
     values = struct.unpack(f"{image.order}{count}I", crcs)
@@ -96,8 +102,8 @@ def _extended_versions(image: ElfImage) -> dict[bytes, int]:
 def imports(image: ElfImage) -> tuple[Symbol, ...]:
     """Undefined symbols in symbol table order, with the CRC each was built against.
 
-    Names that stand in the modversions table alone follow in its order, but
-    for ``module_layout``, which is no symbol a module exports.
+    Names that stand in the modversions table alone follow in its order, such as
+    ``module_layout``, by which the kernel compares the layout of its structures.
     """
     crcs = versions(image)
     skip = _NOT_IMPORTED | _NOT_IMPORTED_ON.get(image.machine, frozenset())
@@ -108,6 +114,7 @@ def imports(image: ElfImage) -> tuple[Symbol, ...]:
             if name[:1] == b"." and image.machine_number == 21:
                 name = name[1:]
             names[name] = None
+    _bounded(image, len(names), "imports")
     names.update(dict.fromkeys(crcs))
     return tuple(Symbol(text(name), _crc_text(crcs.get(name))) for name in names)
 
@@ -125,6 +132,7 @@ def exports(image: ElfImage) -> tuple[Symbol, ...]:
             for s in symbols
             if s.name.startswith(_KSYMTAB) and s.section != elf.SHN_UNDEF
         ]
+    _bounded(image, len(names), "exports")
     if not names:
         return _exports_by_relocation(image)
     return tuple(
@@ -137,13 +145,30 @@ def exports(image: ElfImage) -> tuple[Symbol, ...]:
     )
 
 
+def _bounded(image: ElfImage, count: int, what: str) -> None:
+    if count > limits.LINKED_SYMBOLS:
+        raise MalformedModule(
+            f"{count} {what}, more than the limit of {limits.LINKED_SYMBOLS}",
+            path=image.source.path,
+            offset=_offset(image, b".symtab"),
+            field=".symtab",
+        )
+
+
 def _exports_by_relocation(image: ElfImage) -> tuple[Symbol, ...]:
     """For modules whose local symbols were stripped: only pyelftools reads relocations."""
-    if not any(image.section(name) for name in (b"__ksymtab", b"__ksymtab_gpl")):
+    tables = [name for name in (b"__ksymtab", b"__ksymtab_gpl") if image.section(name)]
+    if not tables:
         return ()
     from polymod_linux.ksymtab import relocated_exports
 
-    return relocated_exports(image)
+    try:
+        return relocated_exports(image)
+    except MalformedModule as error:
+        if error.offset is None:  # pyelftools does not say where
+            error.offset = _offset(image, tables[0])
+            error.field = error.field or text(tables[0])
+        raise
 
 
 def _crc_text(crc: int | None) -> str | None:

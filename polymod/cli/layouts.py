@@ -126,20 +126,20 @@ INSPECT = Layout(
 )
 
 
-def _plain_row(*keys: str) -> Layout:
+def _plain_row(keys: Sequence[str], widths: Sequence[int]) -> Layout:
     def row(record: Record) -> tuple[object, ...]:
         values = to_dict(record)
         return tuple(values[key] for key in keys)
 
-    return Layout(keys, row, (28,) * (len(keys) - 1))
+    return Layout(keys, row, widths)
 
 
-DEPS = _plain_row("name", "relation", "presence", "options", "path")
-DEPENDANTS = _plain_row("name", "needs", "relation", "distance")
-EDGES = _plain_row("source", "target", "relation")
-RESOLVE = _plain_row("alias", "name", "source", "path")
-FINDINGS = _plain_row("severity", "rule", "subject", "message")
-INDEX = _plain_row("entries", "size", "changed", "path")
+DEPS = _plain_row(("name", "relation", "presence", "options", "path"), (24, 9, 8, 12))
+DEPENDANTS = _plain_row(("name", "needs", "relation", "distance"), (24, 24, 9))
+EDGES = _plain_row(("source", "target", "relation"), (24, 24))
+RESOLVE = _plain_row(("alias", "name", "source", "blocked", "path"), (32, 20, 16, 7))
+FINDINGS = _plain_row(("severity", "rule", "subject", "message"), (8, 16, 32))
+INDEX = _plain_row(("entries", "size", "changed", "path"), (7, 9, 7))
 
 
 def _backend_row(record: Record) -> tuple[object, ...]:

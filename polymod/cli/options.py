@@ -32,15 +32,14 @@ class Settings(NamedTuple):
 
     def connect(self) -> Machine:
         """The host asked for, recorded if asked for."""
-        from polymod.api import Machine
-        from polymod.hosts.connect import open_host
+        from polymod.api import Machine, open_url
 
         url = self.host
         if self.root is not None:
             if url != "local:":
                 raise UsageError("--host and --root exclude each other", remedy="give one of them")
             url = f"root:{self.root}"
-        host = open_host(url)
+        host = open_url(url)
         if self.record is not None:
             from polymod.hosts.record import RecordingHost
 

@@ -20,17 +20,15 @@ SCHEMES = {
 }
 
 
-def open_host(url: str) -> Host:
-    """The host that `url` names.
+def open_host(url: str, others: Callable[[str], Host | None] | None = None) -> Host:
+    """The host that `url` names; `others` is asked about schemes that are not ours.
 
     Raises UsageError for a scheme nobody knows, and what the host raises.
     """
     scheme, colon, rest = url.partition(":")
     target = SCHEMES.get(scheme) if colon else None
     if target is None:
-        from polymod.plugins import shared
-
-        found = shared().open_host(url)
+        found = others(url) if others else None
         if found is not None:
             return found
         known = ", ".join(f"{name}:" for name in SCHEMES)
