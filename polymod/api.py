@@ -181,8 +181,11 @@ class Machine:
     def build_index(
         self, release: str | None = None, *, outdir: str | None = None
     ) -> Sequence[IndexFile]:
-        """Write the module index of a kernel, all files or none."""
-        return self.indexer(release).build(outdir)
+        """Write the module index of a kernel, all files or none.
+
+        `outdir` is a directory of this machine, whatever host the modules are on.
+        """
+        return write_index(self.indexer(release), outdir)
 
     def check_index(self, release: str | None = None) -> Iterator[Finding]:
         """What in the module index differs from the modules; nothing is written."""
@@ -197,6 +200,15 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def write_index(indexer: Indexer, outdir: str | None) -> Sequence[IndexFile]:
+    """Build an index beside its modules, or below `outdir` on this machine."""
+    if outdir is None:
+        return indexer.build()
+    from polymod.hosts.local import LocalHost
+
+    return indexer.build(outdir, into=LocalHost())
 
 
 def _text(path: str | PathLike[str]) -> str:

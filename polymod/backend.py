@@ -122,8 +122,10 @@ class Indexer(ABC):
     problems: Sequence[ModuleError] = ()
 
     @abstractmethod
-    def build(self, outdir: str | None = None) -> Sequence[IndexFile]:
+    def build(self, outdir: str | None = None, *, into: Host | None = None) -> Sequence[IndexFile]:
         """Write the whole index, below `outdir` if given, all files or none.
+
+        `into` is the host that `outdir` is on, None for the one with the modules.
 
         Raises DependencyCycle, WriteFailed, PermissionRefused.
         """

@@ -156,8 +156,9 @@ class FencedIndexer(Indexer):
         self._inner = inner
         self._fence = fence
 
-    def build(self, outdir: str | None = None) -> Sequence[IndexFile]:
-        made = [*self._fence.each("build", lambda: self._inner.build(outdir), Record)]
+    def build(self, outdir: str | None = None, *, into: Host | None = None) -> Sequence[IndexFile]:
+        asked = self._inner.build
+        made = [*self._fence.each("build", lambda: asked(outdir, into=into), Record)]
         self.problems = self._inner.problems
         return made
 

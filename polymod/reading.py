@@ -11,7 +11,6 @@ from polymod.errors import (
     MalformedModule,
     NotAModule,
     PluginFailed,
-    PolymodError,
     UnsupportedOperation,
 )
 from polymod.source import unpacked
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from polymod.backend import FileFormat
     from polymod.hosts.base import Host
-    from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
     from polymod.plugins import Plugins
     from polymod.source import ByteSource
@@ -133,19 +131,3 @@ def digests(source: ByteSource, names: Sequence[str]) -> dict[str, str]:
         for digest in objects.values():
             digest.update(part)
     return {name: digest.hexdigest() for name, digest in objects.items()}
-
-
-def as_record(error: PolymodError, path: str | None = None, host: str | None = None) -> ModuleError:
-    """The error as a record (kind ``error``)."""
-    from polymod.model.failures import ModuleError
-
-    return ModuleError(
-        code=error.code,
-        message=str(error),
-        path=error.path if error.path is not None else path,
-        host=error.host if error.host is not None else host,
-        offset=error.offset,
-        field=getattr(error, "field", None),
-        remedy=error.remedy,
-        exit_code=int(error.exit_code),
-    )

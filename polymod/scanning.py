@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from polymod.errors import PolymodError
 from polymod.hosts.base import DIRECTORY, FILE, LINK
+from polymod.model.failures import as_record
 from polymod.parallel import map_chunks, processors
-from polymod.reading import as_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

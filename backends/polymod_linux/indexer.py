@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from polymod.backend import Indexer
 from polymod.errors import ModuleNotFound
 from polymod.hosts.base import Edit
+from polymod.model.failures import as_record
 from polymod_linux import index_text
 from polymod_linux.depmod import (
     ModuleTree,
@@ -23,7 +24,6 @@ from polymod_linux.trees import find_tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from polymod.errors import PolymodError
     from polymod.hosts.base import Host
     from polymod.model.answers import Finding, IndexFile
     from polymod.model.failures import ModuleError
@@ -106,14 +106,15 @@ class LinuxIndexer(Indexer):
             jobs=self._jobs,
         )
         self.problems = [
-            _as_record(error) for error in (*tree.problems, *index_text.without_place(tree))
+            as_record(error) for error in (*tree.problems, *index_text.without_place(tree))
         ]
         return tree, make_contents(tree, self.layout, self._jobs or sensible_jobs(self._host))
 
-    def build(self, outdir: str | None = None) -> Sequence[IndexFile]:
+    def build(self, outdir: str | None = None, *, into: Host | None = None) -> Sequence[IndexFile]:
         """Write the whole index, all files or none; below ``outdir/lib/modules/RELEASE`` if given.
 
-        Files that are right already are not written again.
+        Files that are right already are not written again. `into` is the host
+        that `outdir` is on, None for the one with the modules.
 
         Raises DependencyCycle, WriteFailed, PermissionRefused.
         """
@@ -123,7 +124,8 @@ class LinuxIndexer(Indexer):
         target = self.directory
         if outdir is not None:
             target = f"{outdir.rstrip('/')}/lib/modules/{self.release}"
-        present = self._host.read_many([f"{target}/{content.name}" for content in contents])
+        host = into or self._host
+        present = host.read_many([f"{target}/{content.name}" for content in contents])
         edits: list[Edit] = []
         files: list[IndexFile] = []
         for content in contents:
@@ -141,7 +143,7 @@ class LinuxIndexer(Indexer):
                 )
             )
         if edits:
-            self._host.write(edits)
+            host.write(edits)
         return files
 
     def check(self) -> Iterator[Finding]:
@@ -150,22 +152,6 @@ class LinuxIndexer(Indexer):
 
         tree, contents = self.contents()
         return compare(self._host, tree, contents)
-
-
-def _as_record(error: PolymodError) -> ModuleError:
-    """The error as data."""
-    from polymod.model.failures import ModuleError
-
-    return ModuleError(
-        code=error.code,
-        message=str(error),
-        path=error.path,
-        host=error.host,
-        offset=error.offset,
-        field=getattr(error, "field", None),
-        remedy=error.remedy,
-        exit_code=int(error.exit_code),
-    )
 
 
 def make_contents(tree: ModuleTree, layout: Layout, jobs: int = 1) -> list[Content]:

@@ -16,5 +16,5 @@ def from_path(path: str) -> str:
 
 
 def is_module_path(path: str) -> bool:
-    """Whether the name ends as a kernel module's does, packed or not."""
-    return path.endswith(SUFFIXES)
+    """Whether the name ends as a kernel module's does, packed or not, and has more to it."""
+    return path.endswith(SUFFIXES) and not path.rpartition("/")[2].startswith(SUFFIXES)

@@ -18,7 +18,9 @@ polymod index --check --output ndjson
 """,
 )
 @click.argument("release", metavar="[RELEASE]", required=False)
-@click.option("--outdir", metavar="DIR", help="Write below DIR, not beside the modules.")
+@click.option(
+    "--outdir", metavar="DIR", help="Write below this DIR of this machine."
+)
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing, foreign.")
 @click.pass_context
 def index(ctx: click.Context, release: str | None, outdir: str | None, check: bool) -> int:
@@ -37,7 +39,9 @@ def index(ctx: click.Context, release: str | None, outdir: str | None, check: bo
             for finding in indexer.check():
                 out.write(finding)
         else:
-            for file in indexer.build(outdir):
+            from polymod.api import write_index
+
+            for file in write_index(indexer, outdir):
                 out.write(file)
         out.put_errors(list(indexer.problems))
     out.finish()

@@ -124,7 +124,7 @@ def fatal(error: PolymodError, arguments: Sequence[str]) -> int:
 
 def report(error: PolymodError, arguments: Sequence[str]) -> int:
     """Put an error that ended the run out as a record, where the arguments ask for such."""
-    from polymod.reading import as_record
+    from polymod.model.failures import as_record
     from polymod.serialize import to_json
 
     form = _asked_output(arguments)

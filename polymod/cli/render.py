@@ -51,7 +51,7 @@ class Writer(ABC):
 
     def write_error(self, error: PolymodError, path: str | None = None) -> None:
         """Put an error that belongs to one of several inputs."""
-        from polymod.reading import as_record
+        from polymod.model.failures import as_record
 
         self.put_errors([as_record(error, path)])
 

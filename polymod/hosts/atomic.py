@@ -45,6 +45,7 @@ def write_all(edits: Sequence[Edit]) -> None:
 def _write_beside(edit: Edit, content: bytes, temporary: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
+        os.makedirs(os.path.dirname(temporary) or ".", exist_ok=True)
         _forget(temporary)
         descriptor = os.open(temporary, flags, 0o600)
     except OSError as error:

@@ -121,7 +121,7 @@ class Host(ABC):
         Every new content is written and flushed beside its place first, and
         only then each is renamed into it. Until the first rename a failure
         leaves everything as it was; a reader never sees half a file. Owner and
-        mode of a replaced file are kept.
+        mode of a replaced file are kept; missing directories are made.
 
         Raises PermissionRefused, WriteFailed, UnsupportedOperation.
         """
