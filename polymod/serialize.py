@@ -35,8 +35,8 @@ class _Shape:
         self.is_record = bool(start)
         self._get = attrgetter(*names) if names else None
         self._single = len(names) == 1
-        #: ``{"kind": `` and so on: what stands before each value in JSON. Keys are identifiers.
-        self.keys = tuple(f'{", " if at else "{"}"{name}": ' for at, name in enumerate(self.names))
+        #: The JSON object with a place for each value. Keys are identifiers.
+        self.template: str = "{" + ", ".join(f'"{name}": %s' for name in self.names) + "}"
 
     def values(self, item: object) -> tuple[object, ...]:
         """The values in the order of `names`."""
@@ -74,16 +74,22 @@ def to_dict(item: object) -> Plain:
 @cache
 def _encoders() -> tuple[Callable[[object], str], Callable[[str], str]]:
     """JSON for anything, and for plain strings; tables never come here."""
-    import json
+    from json import encoder
 
-    encoder = json.JSONEncoder(default=to_dict, check_circular=False)
-    return encoder.encode, json.encoder.encode_basestring_ascii
+    text: Callable[[str], str] = encoder.encode_basestring_ascii
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:  # no C accelerator in this Python
+        return encoder.JSONEncoder(default=to_dict, check_circular=False).encode, text
+    # JSONEncoder makes this object anew for every call, which costs more than
+    # encoding a short list: records have many of those.
+    chunks = make(None, to_dict, text, None, ": ", ", ", False, False, True)
+    return lambda value: "".join(chunks(value, 0)), text
 
 
 # Architectures, signatures, gaps: the modules of one kernel share these objects,
 # so their text is made once. Keyed by identity, which holds as long as the
 # object is kept here with its text.
-_shared: dict[int, tuple[object, str]] = {}
+_shared: dict[int, tuple[object, str]] = {id(()): ((), "[]")}
 _SHARED_MOST = 4096
 _WORTH_SHARING = frozenset({"architectures", "built_for", "signatures", "gaps"})
 
@@ -97,27 +103,23 @@ def to_json(item: object) -> str:
         shape = _shape(cls)
     if shape is None or not shape.is_record:
         return encode(item)
-    parts: list[str] = []
-    for name, key, value in zip(shape.names, shape.keys, shape.values(item), strict=True):
-        parts.append(key)
-        if value is None:
-            parts.append("null")
-        elif type(value) is str:
-            parts.append(text(value))
-        elif value == ():
-            parts.append("[]")
-        elif name in _WORTH_SHARING:
-            parts.append(_shared_json(value, encode))
-        else:
-            parts.append(encode(value))
-    parts.append("}")
-    return "".join(parts)
+    shared = _shared
+    texts = [
+        "null"
+        if value is None
+        else text(value)
+        if type(value) is str
+        else shared[id(value)][1]
+        if id(value) in shared
+        else _shared_json(value, encode)
+        if name in _WORTH_SHARING
+        else encode(value)
+        for name, value in zip(shape.names, shape.values(item), strict=True)
+    ]
+    return shape.template % tuple(texts)
 
 
 def _shared_json(value: object, encode: Callable[[object], str]) -> str:
-    found = _shared.get(id(value))
-    if found is not None:
-        return found[1]
     text = encode(value)
     if len(_shared) < _SHARED_MOST:
         _shared[id(value)] = value, text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polymod.cli import inputs
-from polymod.cli.options import settings, tell, verb
+from polymod.cli.options import printable, settings, tell, verb
 from polymod.cli.render import writer
 from polymod.errors import ModuleNotFound, PolymodError, UsageError
 
@@ -116,4 +116,6 @@ def _put(out: Writer, module: ModuleFile, field: str | None, form: str) -> None:
     out.good += 1
     for value in values_of(module, field):
         text = value if isinstance(value, str) and form == "table" else to_json(value)
+        if sys.stdout.isatty():
+            text = printable(text)  # a pipe gets every byte as it is
         sys.stdout.write(f"{text}\n")

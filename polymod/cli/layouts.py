@@ -63,7 +63,8 @@ def _module_block(record: Record) -> str:
 
     def line(key: str, value: object) -> None:
         if value is not None and value != "":
-            lines.append(f"{key + ':':<16}{cell(value)}")
+            # Indented, or a value of several lines could pretend to be other fields.
+            lines.append(f"{key + ':':<16}{cell(value)}".replace("\n", "\n" + " " * 16))
 
     for key, value in _declarations(module):
         line(key, value)
