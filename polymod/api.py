@@ -164,8 +164,10 @@ class Machine:
         return self.inventory(release).resolve(alias)
 
     def dependencies(self, name: str, *, release: str | None = None) -> Sequence[DependencyStep]:
-        """What loading `name` (a module, an alias, or a path) loads, in order."""
-        return self.inventory(release).dependencies(name)
+        """What loading `name` (a module, an alias, or a path) loads, each once, in order."""
+        from polymod.deps import distinct
+
+        return distinct(self.inventory(release).dependencies(name))
 
     def edges(self, *, release: str | None = None) -> Sequence[Edge]:
         """Every direct dependency between the installed modules."""

@@ -8,6 +8,7 @@ An edge is soft where its relation says so (``soft-pre``, ``soft-post``,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from polymod.backend import Edge
@@ -46,14 +47,21 @@ def of_steps(steps: Iterable[DependencyStep]) -> tuple[Edge, ...]:
 
 
 def distinct(steps: Iterable[DependencyStep]) -> list[DependencyStep]:
-    """The steps without those for a module that an earlier one already loads.
+    """The steps without those that load a module which an earlier one already loads.
 
-    An OS may try a module again for each that needs it, which does nothing.
+    An OS may try a module again for each that needs it, which does nothing; a
+    configured command is run each time.
     """
-    found: dict[str, DependencyStep] = {}
+    kept: list[DependencyStep] = []
+    loaded: dict[str, int] = {}
     for step in steps:
-        found.setdefault(step.name, step)
-    return list(found.values())
+        known = loaded.get(step.name) if step.command is None else None
+        if known is None:
+            loaded.setdefault(step.name, len(kept))
+            kept.append(step)
+        elif step.relation == "requested":
+            kept[known] = replace(kept[known], relation=step.relation)
+    return kept
 
 
 def reverse(edges: Iterable[Edge]) -> tuple[Edge, ...]:

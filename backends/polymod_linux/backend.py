@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from polymod.backend import FileFormat, Indexer, Inventory
     from polymod.hosts.base import Host
 
-MODULE_DIRECTORIES = ("/lib/modules", "/usr/lib/modules")
-
 
 class LinuxBackend(Backend):
     """Linux, any architecture, from 2.6 on."""
@@ -26,6 +24,8 @@ class LinuxBackend(Backend):
             if platform.system == "Linux":
                 return Claim(CERTAIN, f"runs Linux {platform.release}")
             return None
+        from polymod_linux.trees import MODULE_DIRECTORIES
+
         for directory in MODULE_DIRECTORIES:
             if host.exists(directory):
                 return Claim(LIKELY, f"has {directory}")

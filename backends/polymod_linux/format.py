@@ -6,7 +6,7 @@ libkmod-module.c for what the tools make of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from polymod import limits
 from polymod.backend import CERTAIN, Claim, Depth, FileFormat
@@ -20,10 +20,12 @@ from polymod_linux.names import is_module_path
 from polymod_linux.signature import signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from polymod.model.files import Compression, Signature, Symbol
     from polymod.source import ByteSource
+
+T = TypeVar("T")
 
 _CLAIM = Claim(CERTAIN, "an ELF relocatable with .modinfo or .gnu.linkonce.this_module")
 
@@ -81,7 +83,8 @@ class LinuxFormat(FileFormat):
         if depth is Depth.FULL:
             from polymod_linux import symbols
 
-            imports, exports = symbols.imports(image), symbols.exports(image)
+            imports = _attempt("imports", lambda: symbols.imports(image), problems)
+            exports = _attempt("exports", lambda: symbols.exports(image), problems)
         struct_name = _struct_name(image)
         return record(
             info,
@@ -91,8 +94,8 @@ class LinuxFormat(FileFormat):
             name=modinfo.first(info, "name") or struct_name,
             struct_name=struct_name,
             architectures=_architecture(image),
-            signatures=_signatures(source, problems),
-            build_id=_build_id(image, problems),
+            signatures=_attempt("signatures", lambda: signatures(source), problems),
+            build_id=_attempt("build_id", image.build_id, problems),
             imports=imports,
             exports=exports,
             problems=problems,
@@ -132,7 +135,7 @@ def record(
         built_for is None,
         build_id is None,
         source_version is None,
-        imports is None,
+        imports is None and exports is None,
     )
     gaps = _gap_sets.get(missing) or _gap_set(missing)
     return ModuleFile(
@@ -196,18 +199,10 @@ def _struct_name(image: ElfImage) -> str | None:
     return data.partition(b"\0")[0].decode("utf-8", "surrogateescape") or None
 
 
-def _build_id(image: ElfImage, problems: dict[str, Gap]) -> str | None:
+def _attempt(field: str, read: Callable[[], T], problems: dict[str, Gap]) -> T | None:
+    """A damaged part is told as such; all else the file says is still worth having."""
     try:
-        return image.build_id()
+        return read()
     except MalformedModule as error:
-        problems["build_id"] = Gap(Why.UNPARSABLE, str(error))
-        return None
-
-
-def _signatures(source: ByteSource, problems: dict[str, Gap]) -> tuple[Signature, ...] | None:
-    """A damaged signature is told as such; all else the file says is still worth having."""
-    try:
-        return signatures(source)
-    except MalformedModule as error:
-        problems["signatures"] = Gap(Why.UNPARSABLE, str(error))
+        problems[field] = Gap(Why.UNPARSABLE, str(error))
         return None

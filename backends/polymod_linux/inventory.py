@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from polymod.backend import Depth, Edge, Inventory
 from polymod.errors import ModuleNotFound, PolymodError
 from polymod.model.answers import Presence, Relation, Resolution
+from polymod.model.failures import as_record
 from polymod.source import unpacked
 from polymod_linux.config import DIRECTORIES, Config, read_config
 from polymod_linux.names import canonical
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from polymod.hosts.base import Host
     from polymod.model.answers import DependencyStep
+    from polymod.model.failures import ModuleError
     from polymod.model.files import ModuleFile
     from polymod.source import ByteSource
     from polymod_linux import modinfo
@@ -112,21 +114,16 @@ class LinuxInventory(Inventory):
     def names(self) -> Sequence[str]:
         return tuple(self._paths)
 
-    def files(self, depth: Depth = Depth.METADATA) -> Iterator[ModuleFile]:
-        """Every module that has a file, in the order of modules.dep.
-
-        One that cannot be read comes with its path and name, and everything
-        else a gap.
-        """
-        located = {self.locate(path): name for name, path in self._paths.items()}
-        for path, source in self._host.open_many(located):
+    def files(self, depth: Depth = Depth.METADATA) -> Iterator[ModuleFile | ModuleError]:
+        """Every module that has a file, in the order of modules.dep."""
+        for path, source in self._host.open_many(map(self.locate, self._paths.values())):
             try:
                 if isinstance(source, PolymodError):
                     raise source
                 with source:
                     yield _read(source, depth)
             except PolymodError as error:
-                yield _unread(located[path], path, error)
+                yield as_record(error, path)
 
     def find(self, name: str, depth: Depth = Depth.METADATA) -> ModuleFile:
         """The module called `name`, ``-`` and ``_`` alike.
@@ -224,28 +221,3 @@ def _read(source: ByteSource, depth: Depth) -> ModuleFile:
     from polymod_linux.format import LinuxFormat
 
     return LinuxFormat().read(unpacked(source), depth)
-
-
-def _unread(name: str, path: str, error: PolymodError) -> ModuleFile:
-    """The record of a file of which nothing is known but where it should be."""
-    from polymod.errors import MalformedModule
-    from polymod.model.base import Gap, Why
-    from polymod.model.files import ModuleFile
-
-    why = Why.UNPARSABLE if isinstance(error, MalformedModule) else Why.UNREADABLE
-    fields = (
-        "size compression format version description license authors aliases firmware "
-        "architectures provides dependencies parameters built_for signatures build_id "
-        "source_version uuid imports exports hashes native"
-    )
-    gap = Gap(why, str(error))
-    return ModuleFile(
-        backend="linux",
-        path=path,
-        size=None,
-        format=None,
-        name=name,
-        signatures=None,
-        native={},
-        gaps=dict.fromkeys(fields.split(), gap),
-    )

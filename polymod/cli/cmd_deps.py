@@ -119,7 +119,7 @@ class _Question:
         if reverse:
             root = self.installed(name)
             return root, graphs.below(graphs.reverse(self.edges()), [root])
-        steps = graphs.distinct(self._machine.dependencies(name, release=self._release))
+        steps = self._machine.dependencies(name, release=self._release)
         root = next((step.name for step in steps if step.relation == "requested"), name)
         return root, graphs.of_steps(steps)
 

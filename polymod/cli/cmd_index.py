@@ -18,9 +18,7 @@ polymod index --check --output ndjson
 """,
 )
 @click.argument("release", metavar="[RELEASE]", required=False)
-@click.option(
-    "--outdir", metavar="DIR", help="Write below this DIR of this machine."
-)
+@click.option("--outdir", metavar="DIR", help="Write below this DIR of this machine.")
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing, foreign.")
 @click.pass_context
 def index(ctx: click.Context, release: str | None, outdir: str | None, check: bool) -> int:

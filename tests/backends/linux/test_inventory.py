@@ -13,6 +13,8 @@ from polymod.errors import DependencyCycle, DependencyMissing, ModuleNotFound
 from polymod.hosts.offline import OfflineHost
 from polymod.model.answers import Presence, Relation
 from polymod.model.base import Origin, Why
+from polymod.model.failures import ModuleError
+from polymod.model.files import ModuleFile
 from polymod_linux.computed import ComputedIndex
 from polymod_linux.indexer import LinuxIndexer
 from polymod_linux.inventory import LinuxInventory
@@ -194,16 +196,17 @@ def test_names_and_files_are_those_of_modules_dep(basic: LinuxInventory) -> None
     assert len(names) == 17
     assert names[:3] == ("pm_core", "pm_net", "pm_vpn")
     assert names[-2:] == ("pm_oot", "pm_disk")
-    assert [module.name for module in basic.files()] == list(names)
+    files = list(basic.files())
+    assert [one.name for one in files if isinstance(one, ModuleFile)] == list(names)
 
 
-def test_a_file_that_cannot_be_read_stays_in_the_list_with_its_gaps(copied: Path) -> None:
+def test_a_file_that_cannot_be_read_stays_in_the_list_as_an_error(copied: Path) -> None:
     Path(f"{copied}{PM}/pm_left.ko").write_bytes(b"\x7fELF broken")
     inventory = LinuxInventory(OfflineHost(str(copied)))
-    broken = next(module for module in inventory.files() if module.name == "pm_left")
-    assert broken.path == f"{PM}/pm_left.ko"
-    assert broken.format is None
-    assert broken.gaps["format"].why is Why.UNPARSABLE
+    files = list(inventory.files())
+    assert len(files) == len(inventory.names())
+    broken = next(item for item in files if isinstance(item, ModuleError))
+    assert (broken.path, broken.code) == (f"{PM}/pm_left.ko", "malformed")
 
 
 @pytest.mark.parametrize("name", ["pm-disk", "pm_disk"])
