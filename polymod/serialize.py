@@ -91,6 +91,7 @@ def _encoders() -> tuple[Callable[[object], str], Callable[[str], str]]:
 # object is kept here with its text.
 _shared: dict[int, tuple[object, str]] = {id(()): ((), "[]")}
 _SHARED_MOST = 4096
+_SHARED_TEXT = 4096  # longer ones are no module's that others resemble
 _WORTH_SHARING = frozenset({"architectures", "built_for", "signatures", "gaps"})
 
 
@@ -121,7 +122,7 @@ def to_json(item: object) -> str:
 
 def _shared_json(value: object, encode: Callable[[object], str]) -> str:
     text = encode(value)
-    if len(_shared) < _SHARED_MOST:
+    if len(_shared) < _SHARED_MOST and len(text) <= _SHARED_TEXT:
         _shared[id(value)] = value, text
     return text
 

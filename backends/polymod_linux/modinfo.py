@@ -73,7 +73,7 @@ def kernel_version(info: Mapping[str, list[str]]) -> KernelVersion | None:
     if found is None:
         release, *flags = vermagic.split() or [""]
         found = KernelVersion(vermagic, release, tuple(flags))
-        if len(_versions) < 1024:
+        if len(_versions) < 1024 and len(vermagic) <= 1024:
             _versions[vermagic] = found
     return found
 

@@ -31,6 +31,7 @@ _HASHES = ("md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224
 # before it decides all else, so it is parsed once for each distinct form.
 _parsed: dict[bytes, tuple[Signature, ...]] = {}
 _PARSED_MOST = 256
+_PARSED_BYTES = 4096
 
 
 def signatures(source: ByteSource) -> tuple[Signature, ...]:
@@ -86,7 +87,8 @@ def _pkcs7(data: bytes, path: str, offset: int) -> tuple[Signature, ...]:
             )
             for signer in message.signers
         )
-        if message.last_signature == len(key) and len(_parsed) < _PARSED_MOST:
+        fits = len(_parsed) < _PARSED_MOST and len(key) <= _PARSED_BYTES
+        if fits and message.last_signature == len(key):
             _parsed[key] = found
     return found
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from polymod.cli import inputs
-from polymod.cli.options import printable, settings, tell, verb
+from polymod.cli.options import settings, tell, verb
 from polymod.cli.render import writer
+from polymod.cli.text import printable
 from polymod.errors import ModuleNotFound, PolymodError, UsageError
 
 if TYPE_CHECKING:

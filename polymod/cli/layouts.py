@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from polymod.cli.render import cell
+from polymod.cli.text import Layout, cell
 from polymod.serialize import to_dict
 
 if TYPE_CHECKING:
@@ -15,28 +15,6 @@ if TYPE_CHECKING:
     from polymod.model.files import ModuleFile, Signature
 
     Line = Callable[[str, object], None]
-    Row = Sequence[object]
-
-
-class Layout:
-    """How one kind of record looks to people and in CSV.
-
-    `columns` are the headings, `row` the cells of a record. `widths` pads all
-    columns but the last, so that rows can be written as they come. `block`,
-    where given, replaces rows in tables.
-    """
-
-    def __init__(
-        self,
-        columns: Sequence[str],
-        row: Callable[[Record], Row],
-        widths: Sequence[int] = (),
-        block: Callable[[Record], str] | None = None,
-    ) -> None:
-        self.columns = tuple(columns)
-        self.row = row
-        self.widths = tuple(widths) or tuple(12 for _ in columns[1:])
-        self.block = block
 
 
 def _module_row(record: Record) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from polymod.cli.text import printable
 from polymod.errors import PolymodError, UsageError
 
 if TYPE_CHECKING:
@@ -145,11 +146,6 @@ def tell(error: PolymodError) -> None:
     sys.stderr.write(f"polymod: {printable(str(error))}\n")
     if error.remedy:
         sys.stderr.write(f"  remedy: {printable(error.remedy)}\n")
-
-
-def printable(text: str) -> str:
-    """Text for a terminal: no control characters out of hostile files."""
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def envelope_start() -> str:

@@ -11,15 +11,16 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from polymod.cli.options import envelope_end, envelope_start, printable
+from polymod.cli.options import envelope_end, envelope_start
+from polymod.cli.text import cell, printable
 from polymod.errors import ExitCode
 from polymod.serialize import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from polymod.cli.layouts import Layout, Row
     from polymod.cli.options import Settings
+    from polymod.cli.text import Layout, Row
     from polymod.errors import PolymodError
     from polymod.model.base import Record
     from polymod.model.failures import ModuleError
@@ -172,17 +173,6 @@ class TableWriter(Writer):
         if texts:
             sys.stdout.write(self._header + "".join(texts))
             self._header = ""
-
-
-def cell(value: object) -> str:
-    """One value as text: nothing for None, ``yes``/``no``, lists joined by blanks."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple | list):
-        return " ".join(map(cell, value))
-    return str(value)
 
 
 def writer(settings: Settings, layout: str) -> Writer:

@@ -55,12 +55,19 @@ def test_an_edit_without_content_removes(host: Host, tmp_path: Path) -> None:
 def test_no_edit_is_made_where_one_cannot_be(host: Host, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "b").write_bytes(b"old")
-    edits = [Edit("a", b"new"), Edit("b", None), Edit("missing/c", b"new")]
+    (tmp_path / "c").write_bytes(b"old")
+    edits = [Edit("a", b"new"), Edit("b", None), Edit("c/below", b"new")]
     with pytest.raises(WriteFailed):
         host.write(edits)
     assert (tmp_path / "a").read_bytes() == b"old"
     assert (tmp_path / "b").read_bytes() == b"old"
-    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
+
+
+def test_directories_that_are_missing_are_made(host: Host, tmp_path: Path) -> None:
+    host.write([Edit("one/two/file", b"new"), Edit("one/two/other", b"new")])
+    assert (tmp_path / "one" / "two" / "file").read_bytes() == b"new"
+    assert sorted(os.listdir(tmp_path / "one" / "two")) == ["file", "other"]
 
 
 def test_a_directory_is_not_replaced(host: Host, tmp_path: Path) -> None:

@@ -104,7 +104,6 @@ def test_a_bomb_is_refused_at_the_window(
 ) -> None:
     monkeypatch.setattr(limits, "READ_WINDOW", 1 << 16)
     source = unpacked(BytesSource(pack(bytes(1 << 20)), "/bomb.ko"))
-    assert source.read(0, 1 << 16) == bytes(1 << 16)
     with pytest.raises(MalformedModule, match="unpacks to more than 65536 bytes") as caught:
         _ = source.size
     assert caught.value.remedy
