@@ -70,8 +70,7 @@ class Reader:
 
     def try_read(self, host: Host, path: str) -> ModuleFile | None:
         """The same, or None for a file that does not even claim to be a module."""
-        with host.open(path) as raw:
-            source = unpacked(raw)
+        with host.open(path) as raw, unpacked(raw) as source:
             chosen = self._recognise(source)
             if chosen is None:
                 return None

@@ -113,7 +113,9 @@ class ByteSource:
         return found  # type: ignore[return-value]  # keyed by the maker of exactly T
 
     def close(self) -> None:
-        """Give back what the source holds open; calling it again does nothing."""
+        """Give back what the source holds, open or in memory; calling it again does nothing."""
+        # Views refer to their source: this ring would keep an unpacked file until a collection.
+        self._views.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +172,7 @@ class FileSource(ByteSource):
         return data
 
     def close(self) -> None:
+        super().close()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -213,6 +216,7 @@ class PackedSource(ByteSource):
         return self._raw.size
 
     def close(self) -> None:
+        super().close()
         self._raw.close()
 
     def _fetch(self, offset: int, size: int) -> bytes:

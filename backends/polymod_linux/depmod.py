@@ -114,10 +114,9 @@ def sensible_jobs(host: Host) -> int:
 
     More than one only where files are this machine's: a connection is not shared.
     """
-    from polymod.hosts.local import LocalHost
     from polymod.parallel import processors
 
-    return processors() if isinstance(host, LocalHost) else 1
+    return processors() if host.parallel else 1
 
 
 # -- dependencies -----------------------------------------------------------

@@ -61,6 +61,26 @@ def _load(verb: Verb) -> click.Command:
     return foreign
 
 
+def _version_option() -> click.Option:
+    """``--version`` among other options; alone it is answered before click is loaded."""
+
+    def show(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            from polymod.version import __version__
+
+            click.echo(f"polymod {__version__}")
+            ctx.exit()
+
+    return click.Option(
+        ["-V", "--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version and exit.",
+    )
+
+
 #: Set by the scripts of `polymod completion`; click then answers the shell instead.
 COMPLETE = "_POLYMOD_COMPLETE"
 
@@ -78,7 +98,7 @@ program = Program(
     "polymod",
     help="Read, compare and manage the kernel modules of any operating system.",
     epilog=EPILOG,
-    params=GLOBAL_OPTIONS(),
+    params=[*GLOBAL_OPTIONS(), _version_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 

@@ -20,29 +20,57 @@ if TYPE_CHECKING:
 _SUFFIX = ".polymod-new"
 
 
-def write_all(edits: Sequence[Edit]) -> None:
-    """Make every edit; see `polymod.hosts.base.Host.write` for what is promised."""
-    ready: list[tuple[str, str]] = []
+def write_all(places: Sequence[tuple[str, Edit]]) -> None:
+    """Make every edit, each at the path of this machine that stands before it.
+
+    See `polymod.hosts.base.Host.write` for what is promised. Errors name the
+    path in the edit, which is the host's.
+    """
+    directories = [*dict.fromkeys(os.path.dirname(real) or "." for real, _ in places)]
+    for directory in directories:
+        _sweep(directory)
+    ready: list[tuple[str, str, Edit]] = []
     try:
-        for edit in edits:
+        for real, edit in places:
             if edit.content is not None:
-                ready.append((f"{edit.path}{_SUFFIX}.{os.getpid()}", edit.path))
-                _write_beside(edit, edit.content, ready[-1][0])
+                ready.append((f"{real}{_SUFFIX}.{os.getpid()}", real, edit))
+                _write_beside(edit, edit.content, real, ready[-1][0])
         while ready:
             _rename(*ready[0])
             ready.pop(0)
-        for edit in edits:
+        for real, edit in places:
             if edit.content is None:
-                _remove(edit.path)
-        for directory in dict.fromkeys(os.path.dirname(edit.path) or "." for edit in edits):
+                _remove(real, edit.path)
+        for directory in directories:
             _flush_directory(directory)
     finally:
-        for temporary, _ in ready:
+        for temporary, _, _ in ready:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
 
 
-def _write_beside(edit: Edit, content: bytes, temporary: str) -> None:
+def _sweep(directory: str) -> None:
+    """Take away what a killed process left half written here."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            _, found, owner = name.rpartition(f"{_SUFFIX}.")
+            if found and owner.isdecimal() and not _runs(int(owner)):
+                os.unlink(os.path.join(directory, name))
+
+
+def _runs(process: int) -> bool:
+    if os.name == "nt":  # os.kill would end the process there, whatever the signal
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _write_beside(edit: Edit, content: bytes, real: str, temporary: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         os.makedirs(os.path.dirname(temporary) or ".", exist_ok=True)
@@ -54,18 +82,18 @@ def _write_beside(edit: Edit, content: bytes, temporary: str) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
-            _dress(descriptor, edit)
+            _dress(descriptor, real, edit.mode)
             os.fsync(descriptor)
     except OSError as error:
         raise from_os_error(error, edit.path, writing=True) from error
 
 
-def _dress(descriptor: int, edit: Edit) -> None:
-    """Give the new file the owner and mode of the one it replaces."""
+def _dress(descriptor: int, real: str, mode: int) -> None:
+    """Give the new file the owner and mode of the one it replaces, if there is one."""
     try:
-        old = os.stat(edit.path)
+        old = os.stat(real)
     except FileNotFoundError:
-        mode = edit.mode
+        pass
     else:
         mode = old.st_mode & 0o7777
         if hasattr(os, "fchown"):
@@ -75,18 +103,18 @@ def _dress(descriptor: int, edit: Edit) -> None:
         os.fchmod(descriptor, mode)
 
 
-def _rename(temporary: str, path: str) -> None:
+def _rename(temporary: str, real: str, edit: Edit) -> None:
     try:
-        os.replace(temporary, path)
+        os.replace(temporary, real)
     except OSError as error:
         raise WriteFailed(
-            f"{path}: cannot be replaced: {error.strerror}", path=path, remedy="retry"
+            f"{edit.path}: cannot be replaced: {error.strerror}", path=edit.path, remedy="retry"
         ) from error
 
 
-def _remove(path: str) -> None:
+def _remove(real: str, path: str) -> None:
     try:
-        os.unlink(path)
+        os.unlink(real)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -146,7 +146,12 @@ class LocalHost(Host):
     def write(self, edits: Sequence[Edit]) -> None:
         from polymod.hosts.atomic import write_all
 
-        write_all([edit._replace(path=self.real(edit.path)) for edit in edits])
+        write_all([(self._place(edit), edit) for edit in edits])
+
+    def _place(self, edit: Edit) -> str:
+        """Where to write: a link stays a link, what it leads to gets the new content."""
+        real = self.real(edit.path)
+        return real if edit.content is None else os.path.realpath(real)
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -249,6 +249,7 @@ class _RecordingSource(ByteSource):
         return data
 
     def close(self) -> None:
+        super().close()
         self._inner.close()
 
 
@@ -274,9 +275,9 @@ def _replace(file: str, data: bytes) -> None:
     from polymod.hosts.atomic import write_all
 
     fresh = f"{file}.{os.getpid()}"
-    write_all([Edit(fresh, data, 0o600)])
+    write_all([(fresh, Edit(fresh, data, 0o600))])
     try:
         os.replace(fresh, file)
     except OSError as error:
-        write_all([Edit(fresh, None)])
+        write_all([(fresh, Edit(fresh, None))])
         raise from_os_error(error, file, writing=True) from error

@@ -89,6 +89,7 @@ def test_an_edit_below_a_root_stays_inside(image: tuple[OfflineHost, Path]) -> N
 
 WRITE = """
 import os, resource, signal, sys
+sys.dont_write_bytecode = True  # under a file size limit it would be cut short
 from polymod.errors import PolymodError
 from polymod.hosts.base import Edit
 from polymod.hosts.local import LocalHost

@@ -1,0 +1,1 @@
+"""What makes the generated pages: commands to man pages and Markdown, types to tables."""

@@ -1,0 +1,15 @@
+"""Fuzz the target `transcript` of targets.py with atheris.
+
+Run it with ``python tests/fuzz/fuzz_transcript.py -max_total_time=3600 DIRECTORY``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from harness import entry_of, main
+
+entry = entry_of("transcript")
+
+if __name__ == "__main__":
+    main("transcript", sys.argv[1:])
