@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 #: Files handed to a worker at a time: much less than a scan, much more than a message costs.
-CHUNK = 48
+CHUNK = 96
 
 
 class Target(NamedTuple):

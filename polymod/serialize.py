@@ -92,7 +92,7 @@ def _encoders() -> tuple[Callable[[object], str], Callable[[str], str]]:
 _shared: dict[int, tuple[object, str]] = {id(()): ((), "[]")}
 _SHARED_MOST = 4096
 _SHARED_TEXT = 4096  # longer ones are no module's that others resemble
-_WORTH_SHARING = frozenset({"architectures", "built_for", "signatures", "gaps"})
+_WORTH_SHARING = frozenset({"architectures", "built_for", "signatures", "gaps", "dependencies"})
 
 
 def to_json(item: object) -> str:

@@ -8,6 +8,7 @@ modules.builtin.modinfo for code that is part of the kernel.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from polymod.model.files import BuiltFor, Dependency, DependencyKind, Parameter
@@ -83,17 +84,29 @@ _versions: dict[str, KernelVersion] = {}
 
 def dependencies(info: Mapping[str, list[str]]) -> tuple[Dependency, ...]:
     """``depends``, then ``softdep`` and ``weakdep``, each in the order of the file."""
-    found = [
-        Dependency(name, DependencyKind.MODULE)
-        for value in info.get("depends", ())
-        for name in value.split(",")
-        if name
-    ]
+    key = tuple((name, *info[name]) for name in ("depends", "softdep", "weakdep") if name in info)
+    found = _dependencies.get(key)
+    if found is None:
+        found = tuple(_each_dependency(info))
+        if len(_dependencies) < 4096 and sum(map(len, chain(*key))) <= 1024:
+            _dependencies[key] = found
+    return found
+
+
+#: Whole families of drivers need the same few modules; the records share what says so.
+_dependencies: dict[tuple[tuple[str, ...], ...], tuple[Dependency, ...]] = {}
+
+
+def _each_dependency(info: Mapping[str, list[str]]) -> Iterable[Dependency]:
+    for value in info.get("depends", ()):
+        for name in value.split(","):
+            if name:
+                yield Dependency(name, DependencyKind.MODULE)
     for value in info.get("softdep", ()):
-        found += soft_dependencies(value)
+        yield from soft_dependencies(value)
     for value in info.get("weakdep", ()):
-        found += [Dependency(name, DependencyKind.WEAK) for name in value.split()]
-    return tuple(found)
+        for name in value.split():
+            yield Dependency(name, DependencyKind.WEAK)
 
 
 def soft_dependencies(text: str) -> Iterable[Dependency]:

@@ -127,8 +127,13 @@ def test_a_worker_killed_while_it_is_idle_is_told() -> None:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         yield 2
 
+    def work(chunk: list[int]) -> int:
+        # The first to answer has to be the one that is waited for first.
+        time.sleep(0.5 * (chunk == [1]))
+        return os.getpid()
+
     def answers() -> Iterator[object]:
-        for pid in map_chunks(lambda chunk: os.getpid(), items(), jobs=2, chunk=1):
+        for pid in map_chunks(work, items(), jobs=2, chunk=1):
             pids.append(pid)
             yield pid
 
