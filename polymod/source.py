@@ -240,6 +240,13 @@ class PackedSource(ByteSource):
         if self._rest or not self._decompressor.needs_input:
             chunk, self._rest = self._rest, b""
             return chunk
+        if self._raw_offset > limits.READ_WINDOW:  # empty blocks, frames to skip, and more of them
+            raise MalformedModule(
+                f"takes more than {limits.READ_WINDOW} packed bytes",
+                path=self.path,
+                offset=self._raw_offset,
+                remedy="no module packs so badly: fetch or build the file again",
+            )
         chunk = self._raw._fetch(self._raw_offset, size)
         self._raw_offset += len(chunk)
         return chunk

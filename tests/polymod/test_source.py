@@ -148,6 +148,17 @@ except MalformedModule as error:
     assert run_bounded(source, "1000000") == "malformed\n"
 
 
+def test_packed_bytes_that_unpack_to_nothing_end_at_the_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "READ_WINDOW", 1 << 16)
+    empty_block = b"\0\0\0\xff\xff"  # RFC 1951, 3.2.4: stored, of no length
+    packed = bytes.fromhex("1f8b08000000000000ff") + empty_block * (1 << 16)
+    source = unpacked(BytesSource(packed, "/m.ko.gz"))
+    with pytest.raises(MalformedModule, match="more than 65536 packed bytes"):
+        source.read(0, 1)
+
+
 def test_an_xz_header_cannot_ask_for_gigabytes(run_bounded: RunBounded) -> None:
     # The dictionary size of LZMA2 is one byte of the block header; 40 stands for 4 GiB - 1.
     # (The .xz file format, 5.3.1; the header's CRC32 is made right.)
