@@ -53,6 +53,12 @@ SYMLINKS: Final = 40
 #: Directories nested below a scanned path.
 WALK_DEPTH: Final = 128
 
+#: The same in a scan, which keeps no directory open; Linux's longest path has 2,048.
+SCAN_DEPTH: Final = 4096
+
+#: Directories looked through for the modules of one kernel, links to others included.
+MODULE_DIRECTORIES: Final = 1 << 16
+
 #: Nested structures in signatures, dependency recursion and the like.
 NESTING: Final = 64
 

@@ -103,9 +103,11 @@ class _Worker:
         raise value if isinstance(value, PolymodError) else WorkerDied(str(value))
 
     def _death(self) -> WorkerDied:
-        _, status = os.waitpid(self.pid, 0)
+        code: int | str = "a status that nobody kept"
+        with contextlib.suppress(ChildProcessError):  # SIGCHLD is ignored here
+            _, status = os.waitpid(self.pid, 0)
+            code = os.waitstatus_to_exitcode(status)
         self.pid = 0
-        code = os.waitstatus_to_exitcode(status)
         return WorkerDied(
             f"a worker process ended with {code} before it answered",
             remedy="retry with --jobs 1; was the machine out of memory?",
@@ -118,8 +120,9 @@ class _Worker:
         if self.pid:
             import signal
 
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
 
 
 class _Pool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from polymod.errors import PolymodError
+from polymod import limits
+from polymod.errors import PolymodError, UnreadableFile
 from polymod.hosts.base import DIRECTORY, FILE, LINK
 from polymod.model.failures import as_record
 from polymod.parallel import map_chunks, processors
@@ -69,10 +70,12 @@ def targets(host: Host, paths: Iterable[str]) -> Iterator[Target]:
 
 def _below(host: Host, directory: str) -> Iterator[Target]:
     """Like `Host.walk`, but a directory that cannot be read is one error, not the end."""
-    waiting = [directory]
+    waiting = [(directory, 0)]
     while waiting:
-        here = waiting.pop()
+        here, depth = waiting.pop()
         try:
+            if depth > limits.SCAN_DEPTH:
+                raise UnreadableFile(f"{here}: nested deeper than {limits.SCAN_DEPTH}", path=here)
             entries = sorted(host.list(here))
         except PolymodError as error:
             yield Target(here, named=True, error=error)
@@ -80,7 +83,7 @@ def _below(host: Host, directory: str) -> Iterator[Target]:
         inner = []
         for entry in entries:
             if entry.type == DIRECTORY:
-                inner.append(entry.path)
+                inner.append((entry.path, depth + 1))
             elif entry.type == FILE or (entry.type == LINK and _leads_to_file(host, entry.path)):
                 yield Target(entry.path, named=False)
         waiting += reversed(inner)

@@ -158,6 +158,8 @@ class FileSource(ByteSource):
         return self._tail[start : start + size]
 
     def _fetch_raw(self, offset: int, size: int) -> bytes:
+        if not self._size:  # a file of /proc may be one whose reading takes something away
+            return b""
         try:
             data = _pread(self._descriptor, size, offset)
             while 0 < len(data) < size and offset + len(data) < self._size:

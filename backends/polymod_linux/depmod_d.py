@@ -197,8 +197,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 #: Repetitions in one expression: each may multiply the time a match takes.
-_REPETITIONS = 6
+_REPETITIONS = 3
 _PATTERN_BYTES = 256
+_ALTERNATIVES = 8
 
 
 def _found_in(pattern: str, release: str) -> bool:
@@ -216,7 +217,11 @@ def _found_in(pattern: str, release: str) -> bool:
         or re.search(r"\\[0-9A-Za-z]", pattern)
     ):
         raise ValueError("not a POSIX extended regular expression")
-    if re.search(r"\)[*+{]", pattern) or len(re.findall(r"[*+?{]", pattern)) > _REPETITIONS:
+    if (
+        re.search(r"\)[*+{]", pattern)
+        or len(re.findall(r"[*+?{]", pattern)) > _REPETITIONS
+        or pattern.count("|") > _ALTERNATIVES
+    ):
         raise ValueError("too many repetitions")
     try:
         return re.search(_translated(pattern), release) is not None

@@ -92,6 +92,7 @@ def _files_below(
         problems.append(error)
         return
     stack: list[tuple[str, Iterator[Entry]]] = [(directory, entries)]
+    entered = 0
     while stack:
         for entry in stack[-1][1]:
             kind: str | None = entry.type
@@ -102,6 +103,13 @@ def _files_below(
             if kind == FILE and _named_like_one(entry.name):
                 yield entry.path
             elif kind == DIRECTORY and _go_down(host, entry.path, stack, problems):
+                entered += 1
+                if entered > limits.MODULE_DIRECTORIES:  # links to links to links
+                    raise UnreadableFile(
+                        f"{directory}: more than {limits.MODULE_DIRECTORIES} directories",
+                        path=directory,
+                        remedy="look for directories that link to each other",
+                    )
                 break
         else:
             stack.pop()

@@ -21,6 +21,8 @@ def main() -> None:
         return
     # Imports make many objects and no garbage: collecting meanwhile only costs time.
     gc.disable()
-    from polymod.cli.app import run
-
+    try:
+        from polymod.cli.app import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(arguments))

@@ -105,7 +105,11 @@ program = Program(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code; every error ends here."""
+    from polymod.cli import options, render
     from polymod.cli.options import fatal, report, tell_failures
+
+    options.start_over()
+    render.start_over()
 
     try:
         if COMPLETE in os.environ:
@@ -122,6 +126,8 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return report(UsageError(error.format_message()), arguments)
+    except (MemoryError, RecursionError) as error:
+        return fatal(PolymodError(f"gave up: {type(error).__name__}"), arguments)
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("polymod: interrupted\n")
         _drop_output()

@@ -66,9 +66,23 @@ def tell_failures() -> None:
         tell(failure)
 
 
+#: The global options of this run, for when it ends before anybody could ask.
+_given: dict[str, object] = {}
+
+
+def start_over() -> None:
+    """Forget the options of an earlier run in this process."""
+    _given.clear()
+
+
 def _store(ctx: click.Context, parameter: click.Parameter, value: object) -> object:
+    if value == "":
+        raise UsageError(
+            f"--{parameter.name} is given an empty value", remedy="leave it out, or say which"
+        )
     if value is not None and value is not False and value != 0:
         ctx.meta.setdefault(_KEY, {})[str(parameter.name)] = value
+        _given[str(parameter.name)] = value
     return value
 
 
@@ -125,13 +139,18 @@ def fatal(error: PolymodError, arguments: Sequence[str]) -> int:
 
 def report(error: PolymodError, arguments: Sequence[str]) -> int:
     """Put an error that ended the run out as a record, where the arguments ask for such."""
+    from polymod.cli.render import unfinished
     from polymod.model.failures import as_record
     from polymod.serialize import to_json
 
-    form = _asked_output(arguments)
+    form = str(_given.get("output") or _asked_output(arguments))
     record = as_record(error)
+    writer = unfinished()
     try:
-        if form == "json":
+        if writer is not None and form in ("json", "ndjson"):
+            writer.put_errors([record])
+            writer.finish()
+        elif form == "json":
             sys.stdout.write(envelope_start() + envelope_end([to_json(record)]) + "\n")
         elif form == "ndjson":
             sys.stdout.write(to_json(record) + "\n")

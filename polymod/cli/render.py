@@ -32,6 +32,7 @@ class Writer(ABC):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.good = 0
+        self.finished = False
         self.codes: list[int] = []
 
     @abstractmethod
@@ -42,8 +43,13 @@ class Writer(ABC):
     def put(self, texts: Sequence[str]) -> None:
         """Write rendered records, in order."""
 
-    def finish(self) -> None:  # noqa: B027  # only some forms have an end
+    def finish(self) -> None:
         """Write what belongs behind the last record."""
+        self.finished = True
+        self._end()
+
+    def _end(self) -> None:  # noqa: B027  # only some forms have one
+        """Write the end of this form."""
 
     def write(self, item: Record) -> None:
         """Render and put one record."""
@@ -121,7 +127,7 @@ class JsonWriter(Writer):
     def _put_error(self, error: ModuleError) -> None:
         self._errors.append(to_json(error))
 
-    def finish(self) -> None:
+    def _end(self) -> None:
         start = self._before if self._before.startswith("{") else ""
         sys.stdout.write(f"{start}{envelope_end(self._errors)}\n")
 
@@ -146,7 +152,7 @@ class CsvWriter(Writer):
         sys.stdout.write(self._header + "".join(texts))
         self._header = ""
 
-    def finish(self) -> None:
+    def _end(self) -> None:
         self.put(())
 
 
@@ -175,12 +181,33 @@ class TableWriter(Writer):
             self._header = ""
 
 
-def writer(settings: Settings, layout: str) -> Writer:
-    """The writer for the form asked for; `layout` names one in `polymod.cli.layouts`."""
-    # Bytes outside UTF-8 came in by surrogateescape and go out the same way.
+_made: list[Writer] = []
+
+
+def start_over() -> None:
+    """Forget the writers of an earlier run in this process, and make output exact.
+
+    Bytes outside UTF-8 came in by surrogateescape and go out the same way.
+    """
+    _made.clear()
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def unfinished() -> Writer | None:
+    """The writer of this run that has not written its end, None if there is none."""
+    return next((one for one in _made if not one.finished), None)
+
+
+def writer(settings: Settings, layout: str) -> Writer:
+    """The writer for the form asked for; `layout` names one in `polymod.cli.layouts`."""
+    made = _writer(settings, layout)
+    _made.append(made)
+    return made
+
+
+def _writer(settings: Settings, layout: str) -> Writer:
     match settings.output:
         case "ndjson":
             return NdjsonWriter(settings)

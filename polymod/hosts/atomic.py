@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 from polymod.errors import WriteFailed, from_os_error
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".polymod-new"
 
+#: Seconds after which nobody can still be writing a file beside its place.
+_STALE_S = 3600.0
+
 
 def write_all(places: Sequence[tuple[str, Edit]]) -> None:
     """Make every edit, each at the path of this machine that stands before it.
@@ -29,6 +33,11 @@ def write_all(places: Sequence[tuple[str, Edit]]) -> None:
     directories = [*dict.fromkeys(os.path.dirname(real) or "." for real, _ in places)]
     for directory in directories:
         _sweep(directory)
+    for real, edit in places:
+        if os.path.isdir(real) and not os.path.islink(real):
+            raise WriteFailed(
+                f"{edit.path}: is a directory", path=edit.path, remedy="move it out of the way"
+            )
     ready: list[tuple[str, str, Edit]] = []
     try:
         for real, edit in places:
@@ -50,24 +59,16 @@ def write_all(places: Sequence[tuple[str, Edit]]) -> None:
 
 
 def _sweep(directory: str) -> None:
-    """Take away what a killed process left half written here."""
+    """Take away what a killed process left half written here.
+
+    By age: a process number says nothing of a writer in another container.
+    """
     with contextlib.suppress(OSError):
         for name in os.listdir(directory):
             _, found, owner = name.rpartition(f"{_SUFFIX}.")
-            if found and owner.isdecimal() and not _runs(int(owner)):
-                os.unlink(os.path.join(directory, name))
-
-
-def _runs(process: int) -> bool:
-    if os.name == "nt":  # os.kill would end the process there, whatever the signal
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
+            path = os.path.join(directory, name)
+            if found and owner.isdecimal() and time.time() - os.lstat(path).st_mtime > _STALE_S:
+                os.unlink(path)
 
 
 def _write_beside(edit: Edit, content: bytes, real: str, temporary: str) -> None:

@@ -149,9 +149,14 @@ class LocalHost(Host):
         write_all([(self._place(edit), edit) for edit in edits])
 
     def _place(self, edit: Edit) -> str:
-        """Where to write: a link stays a link, what it leads to gets the new content."""
-        real = self.real(edit.path)
-        return real if edit.content is None else os.path.realpath(real)
+        """Where to write: the name itself, so that a link is replaced and never followed.
+
+        Whoever could plant a link there would else choose the file to overwrite.
+        """
+        parent, slash, name = edit.path.rpartition("/")
+        if name in ("", ".", ".."):
+            return self.real(edit.path)
+        return os.path.join(self.real(f"{parent}/") if slash else self.real(""), name)
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

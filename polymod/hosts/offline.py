@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from polymod import limits
-from polymod.errors import ModuleNotFound, UnreadableFile, UnsupportedOperation
+from polymod.errors import ModuleNotFound, UnreadableFile, UnsupportedOperation, UsageError
 from polymod.hosts.local import LocalHost
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class OfflineHost(LocalHost):
     """
 
     def __init__(self, root: str) -> None:
+        if not root:
+            raise UsageError("root: needs a directory", remedy="root:/mnt/image")
         self._root = os.path.realpath(root)
         if not os.path.isdir(self._root):
             raise ModuleNotFound(

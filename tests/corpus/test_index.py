@@ -117,5 +117,7 @@ def compare_answers(theirs: Path, ours: Path, directory: Path, release: str) -> 
         question = concrete(pattern, choice)
         expected = answer(theirs, release, "-R", question)
         assert answer(ours, release, "-R", question) == expected
+        if question.replace("-", "_") in index.paths():
+            continue  # also a module's name, which modprobe asks first
         found = [hit.module for hit in index.aliases(question)]
         assert found == expected or (not found and len(expected) < 2), f"POLYMOD_SEED={SEED}"
