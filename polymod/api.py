@@ -150,6 +150,10 @@ class Machine:
             found = self._inventories[release] = made
         return found
 
+    def problems(self, *, release: str | None = None) -> Sequence[ModuleError]:
+        """What the answers so far could not read, so that they may lack it; () when whole."""
+        return self.inventory(release).problems
+
     def available(self, *, release: str | None = None) -> Iterator[ModuleFile | ModuleError]:
         """Every module that is installed for a kernel, as its file says; broken ones as errors."""
         return self.inventory(release).files()

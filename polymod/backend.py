@@ -78,6 +78,11 @@ class Inventory(ABC):
 
     release: str
 
+    @property
+    def problems(self) -> Sequence[ModuleError]:
+        """What the answers so far would have needed and could not read: they may lack it."""
+        return ()
+
     @abstractmethod
     def names(self) -> Sequence[str]:
         """The canonical name of every module with a file, in the OS's own order."""

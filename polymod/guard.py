@@ -129,6 +129,10 @@ class FencedInventory(Inventory):
         self._fence = fence
         self.release = str(inner.release)
 
+    @property
+    def problems(self) -> Sequence[ModuleError]:
+        return [*self._fence.each("problems", lambda: self._inner.problems, Record)]
+
     def names(self) -> Sequence[str]:
         return [*self._fence.each("names", self._inner.names, str)]
 

@@ -157,7 +157,7 @@ def read_config(
     for name, (path, _) in order:
         data = tree[name][1] if name in tree else contents.get(path, b"")
         if isinstance(data, PolymodError):
-            problems.append(Problem(Origin(path), data.message))
+            problems.append(Problem(Origin(path), data.message, data))
             continue
         new_entries, new_problems = modprobe_d.parse(data, path)
         entries += new_entries
@@ -178,7 +178,7 @@ def _command_line(host: Host, problems: list[Problem]) -> cmdline.CommandLine:
     except ModuleNotFound:
         pass
     except PolymodError as error:
-        problems.append(Problem(Origin(cmdline.PATH), error.message))
+        problems.append(Problem(Origin(cmdline.PATH), error.message, error))
     return cmdline.CommandLine((), (), ())
 
 
@@ -197,7 +197,7 @@ def _files(host: Host, path: str, problems: list[Problem]) -> list[tuple[str, st
             return [(path.rpartition("/")[2], path, stat.type == FILE)]
         entries = host.list(path)
     except PolymodError as error:
-        problems.append(Problem(Origin(path), error.message))
+        problems.append(Problem(Origin(path), error.message, error))
         return []
     for entry in entries:
         if entry.name.endswith(".conf") and not entry.name.startswith("."):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from polymod.errors import PolymodError
+
 
 class AliasHit(NamedTuple):
     """An alias pattern that matched, the module it names, and the file it stands in."""
@@ -27,7 +29,13 @@ class ModuleIndex(ABC):
 
     Paths are as modules.dep has them: relative to the kernel's module
     directory, or absolute for modules that depmod.d calls external.
+    `problems` are the files that could not be read so far, and their damage.
     """
+
+    @property
+    @abstractmethod
+    def problems(self) -> Sequence[PolymodError]:
+        """What went wrong with single files and lines up to now."""
 
     @abstractmethod
     def paths(self) -> Mapping[str, str]:

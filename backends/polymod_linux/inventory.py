@@ -6,7 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from polymod.backend import Depth, Edge, Inventory
-from polymod.errors import ModuleNotFound, PolymodError
+from polymod.errors import (
+    HostUnreachable,
+    ModuleNotFound,
+    PermissionRefused,
+    PolymodError,
+    UnreadableFile,
+)
 from polymod.model.answers import Presence, Relation, Resolution
 from polymod.model.failures import as_record
 from polymod.source import unpacked
@@ -102,6 +108,16 @@ class LinuxInventory(Inventory):
         from polymod_linux.builtins import read_modinfo
 
         return read_modinfo(self._host, self.directory)
+
+    @property
+    def problems(self) -> Sequence[ModuleError]:
+        """The files that the answers so far would have needed and could not have.
+
+        Lines and modules that kmod passes over as well are not among them.
+        """
+        met = [one.error for one in self.config.problems if one.error is not None]
+        kinds = (PermissionRefused, UnreadableFile, HostUnreachable)
+        return [as_record(one) for one in (*met, *self.index.problems) if isinstance(one, kinds)]
 
     def locate(self, path: str) -> str:
         """The host's path for a path of the index, which may be relative."""

@@ -18,6 +18,8 @@ from polymod_linux.matching import normalize_alias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from polymod.errors import PolymodError
+
 _BLANK = b"\t "
 
 
@@ -75,10 +77,14 @@ class Weakdep(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A line, or a file, that does not say what its author meant, and why."""
+    """A line, or a file, that does not say what its author meant, and why.
+
+    `error` is set for a file that could not be read at all.
+    """
 
     origin: Origin
     message: str
+    error: PolymodError | None = None
 
 
 Entry = Alias | Blacklist | Options | Command | Softdep | Weakdep

@@ -40,7 +40,7 @@ class StoredIndex(ModuleIndex):
 
     def __init__(self, host: Host, directory: str) -> None:
         self.directory = directory.rstrip("/")
-        self.problems: list[PolymodError] = []
+        self._problems: list[PolymodError] = []
         self._host = host
         self._contents: dict[str, bytes | None] = {}
         self._tries: dict[str, Trie | None] = {}
@@ -91,6 +91,10 @@ class StoredIndex(ModuleIndex):
         return found
 
     # -- aliases ------------------------------------------------------------
+
+    @property
+    def problems(self) -> Sequence[PolymodError]:
+        return self._problems
 
     def aliases(self, alias: str) -> Sequence[AliasHit]:
         if alias.startswith("symbol:"):
@@ -241,8 +245,8 @@ class StoredIndex(ModuleIndex):
         )
 
     def _note(self, error: PolymodError) -> None:
-        if len(self.problems) < _PROBLEMS:
-            self.problems.append(error)
+        if len(self._problems) < _PROBLEMS:
+            self._problems.append(error)
 
 
 #: Problems told of one index: a file that is something else altogether has one a line.

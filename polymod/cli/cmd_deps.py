@@ -12,12 +12,13 @@ from polymod.cli.render import writer
 from polymod.errors import ExitCode, PolymodError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from polymod.api import Machine
     from polymod.backend import Edge
     from polymod.cli.options import Settings
     from polymod.model.base import Record
+    from polymod.model.failures import ModuleError
 
 GRAPHS = ("tree", "dot", "mermaid")
 
@@ -71,7 +72,7 @@ def deps(
             return _tell_why(chosen, question, names[0], names[1], form)
         ask = question.reverse if reverse else question.forward
         if form == "list":
-            return _list(chosen, names, ask, "DEPENDANTS" if reverse else "DEPS")
+            return _list(chosen, question, names, ask)
         return _draw(question, names, form, reverse=reverse)
 
 
@@ -93,6 +94,13 @@ class _Question:
         """The canonical name of a module that is there. Raises ModuleNotFound."""
         found = self._machine.find(name, release=self._release)
         return self._machine.backend.canonical(found.name or name)
+
+    def problems(self) -> Sequence[ModuleError]:
+        """What the answers may lack; () also where there is no such kernel."""
+        try:
+            return self._machine.problems(release=self._release)
+        except PolymodError:
+            return ()
 
     def forward(self, name: str) -> Iterable[Record]:
         return self._machine.dependencies(name, release=self._release)
@@ -125,9 +133,12 @@ class _Question:
 
 
 def _list(
-    chosen: Settings, names: Iterable[str], ask: Callable[[str], Iterable[Record]], layout: str
+    chosen: Settings,
+    question: _Question,
+    names: Iterable[str],
+    ask: Callable[[str], Iterable[Record]],
 ) -> int:
-    out = writer(chosen, layout)
+    out = writer(chosen, "DEPS" if ask == question.forward else "DEPENDANTS")
     for name in names:
         try:
             records = list(ask(name))
@@ -139,6 +150,7 @@ def _list(
             out.good += 1
         for record in records:
             out.write(record)
+    out.put_errors(question.problems())
     out.finish()
     return out.exit_code()
 
@@ -163,9 +175,18 @@ def _draw(question: _Question, names: Iterable[str], form: str, *, reverse: bool
     if form != "tree":
         draw = deps_text.dot if form == "dot" else deps_text.mermaid
         sys.stdout.write(draw(edges, roots))
+    codes += _tell_problems(question)
     if not codes:
         return int(ExitCode.OK)
     return codes[0] if not roots and len(set(codes)) == 1 else int(ExitCode.PARTIAL)
+
+
+def _tell_problems(question: _Question) -> list[int]:
+    """Say on standard error what a drawn answer may lack; the exit codes of that."""
+    problems = question.problems()
+    for problem in problems:
+        tell(PolymodError(problem.message, remedy=problem.remedy))
+    return [problem.exit_code for problem in problems]
 
 
 def _tell_why(chosen: Settings, question: _Question, name: str, needed: str, form: str) -> int:
@@ -193,4 +214,6 @@ def _tell_why(chosen: Settings, question: _Question, name: str, needed: str, for
         draw = {"dot": deps_text.dot, "mermaid": deps_text.mermaid}.get(form)
         text = draw(chain, [source]) if draw else deps_text.tree(chain, source)
         sys.stdout.write(text)
+    if _tell_problems(question):
+        return int(ExitCode.PARTIAL)
     return int(ExitCode.OK) if chain else int(ExitCode.NO)
