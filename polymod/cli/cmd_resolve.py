@@ -38,7 +38,6 @@ def resolve(ctx: click.Context, aliases: tuple[str, ...], kernel: str | None) ->
                         remedy="check the alias, or whether its driver is installed",
                     )
                 )
-        problems = machine.problems(release=kernel)
-        out.put_errors(problems)
+        out.put_errors(machine.problems(release=kernel))
     out.finish()
     return out.exit_code()

@@ -139,21 +139,16 @@ def fatal(error: PolymodError, arguments: Sequence[str]) -> int:
 
 def report(error: PolymodError, arguments: Sequence[str]) -> int:
     """Put an error that ended the run out as a record, where the arguments ask for such."""
-    from polymod.cli.render import unfinished
+    from polymod.cli.render import JsonWriter, NdjsonWriter, unfinished
     from polymod.model.failures import as_record
-    from polymod.serialize import to_json
 
+    forms = {"json": JsonWriter, "ndjson": NdjsonWriter}
     form = str(_given.get("output") or _asked_output(arguments))
-    record = as_record(error)
-    writer = unfinished()
     try:
-        if writer is not None and form in ("json", "ndjson"):
-            writer.put_errors([record])
+        if form in forms:
+            writer = unfinished() or forms[form](Settings())
+            writer.put_errors([as_record(error)])
             writer.finish()
-        elif form == "json":
-            sys.stdout.write(envelope_start() + envelope_end([to_json(record)]) + "\n")
-        elif form == "ndjson":
-            sys.stdout.write(to_json(record) + "\n")
         sys.stdout.flush()
     except OSError:
         pass  # standard output is what failed, or nobody reads it: standard error remains
@@ -165,16 +160,6 @@ def tell(error: PolymodError) -> None:
     sys.stderr.write(f"polymod: {printable(str(error))}\n")
     if error.remedy:
         sys.stderr.write(f"  remedy: {printable(error.remedy)}\n")
-
-
-def envelope_start() -> str:
-    """What stands before the items of ``--output json``."""
-    return '{"schema": "polymod/1", "items": ['
-
-
-def envelope_end(errors: Sequence[str]) -> str:
-    """What stands behind them; `errors` are records as JSON."""
-    return f'], "errors": [{", ".join(errors)}]}}'
 
 
 def _asked_output(arguments: Sequence[str]) -> str:

@@ -11,7 +11,6 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from polymod.cli.options import envelope_end, envelope_start
 from polymod.cli.text import cell, printable
 from polymod.errors import ExitCode
 from polymod.serialize import to_json
@@ -179,6 +178,16 @@ class TableWriter(Writer):
         if texts:
             sys.stdout.write(self._header + "".join(texts))
             self._header = ""
+
+
+def envelope_start() -> str:
+    """What stands before the items of ``--output json``."""
+    return '{"schema": "polymod/1", "items": ['
+
+
+def envelope_end(errors: Sequence[str]) -> str:
+    """What stands behind them; `errors` are records as JSON."""
+    return f'], "errors": [{", ".join(errors)}]}}'
 
 
 _made: list[Writer] = []
